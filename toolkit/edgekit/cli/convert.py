@@ -1,0 +1,134 @@
+"""edgekit convert"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from edgekit.cli import console, options
+
+if TYPE_CHECKING:
+    from edgekit.convert import Converted
+    from edgekit.pipeline import Attempt
+    from edgekit.workspace import Settings
+
+EXAMPLE = (
+    "Example: edgekit convert build/mobilenet.keras --target tflite --quantize int8 "
+    "--data digits -o build"
+)
+
+
+def command(  # noqa: PLR0913, PLR0917 - a command line
+    model: options.Model,
+    target: options.Targets,
+    quantize: options.Recipes = ["fp32"],  # noqa: B006 - Typer copies it
+    data: options.Data = None,
+    calibration: options.Calibration = 100,
+    framework: options.Framework = None,
+    weights: options.Weights = None,
+    card: options.Card = None,
+    input_shape: options.Input = None,
+    seed: options.Seed = 0,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="The folder for the files.")
+    ] = Path(),
+    trust: options.Trust = False,
+    no_cache: options.NoCache = False,
+    skip_bad: options.SkipBad = False,
+    dry_run: options.DryRun = False,
+    as_json: options.Json = False,
+) -> None:
+    """Convert a model for one or more targets, by one or more recipes.
+
+    Each file is run once and held against the float model before it counts.
+    """
+    from edgekit import targets  # noqa: PLC0415 - --help must not import the work
+    from edgekit.cli import models_of  # noqa: PLC0415
+    from edgekit.convert import check_possible  # noqa: PLC0415
+    from edgekit.core.recipe import parse_recipe  # noqa: PLC0415
+    from edgekit.pipeline import plan  # noqa: PLC0415
+    from edgekit.workspace import Settings  # noqa: PLC0415
+
+    profiles = tuple(targets.load(name) for name in dict.fromkeys(target))
+    recipes = [
+        parse_recipe(name, calibration_n=calibration, calibration_seed=seed)
+        for name in dict.fromkeys(quantize)
+    ]
+    shape = models_of.parse_shape(input_shape)
+    chosen = models_of.resolve(model, framework, weights, card, shape, profiles)
+    attempts = plan([chosen], recipes, profiles)
+    for profile in profiles:
+        if not any(attempt.format in profile.formats for attempt in attempts):
+            check_possible(chosen.source, profile.formats[0], recipes[0])
+    for attempt in attempts:
+        check_possible(chosen.source, attempt.format, attempt.recipe)
+    models_of.warn_untrained(chosen)
+    if any(recipe.is_calibrated for recipe in recipes):
+        data = data or chosen.card.data
+    if dry_run:
+        _show_plan(attempts, output, as_json)
+        return
+    settings = Settings(seed=seed, trust=trust, use_cache=not no_cache, skip_bad=skip_bad)
+    files = _convert(attempts, settings, data, output)
+    _show(files, as_json)
+
+
+def _convert(
+    attempts: "list[Attempt]", settings: "Settings", data: str | None, output: Path
+) -> "list[tuple[Path, Converted]]":
+    """Convert all, then write them all, so that a failure leaves nothing behind."""
+    from edgekit import store  # noqa: PLC0415
+    from edgekit.convert import convert  # noqa: PLC0415
+    from edgekit.workspace import workspace  # noqa: PLC0415
+
+    with console.steps() as step, workspace(settings, step, data) as work:
+        done = [convert(a.model, a.format, a.recipe, work) for a in attempts]
+        written = []
+        for made in done:
+            name = made.artifact.card.name if made.artifact.card else "model"
+            path = output / f"{name}-{made.artifact.recipe.name}{made.path.suffix}"
+            record = made.artifact.model_copy(update={"path": path.name})
+            store.write_text(path.with_name(f"{path.name}.artifact.json"), record.to_json())
+            store.copy_file(made.path, path)
+            written.append((path, made))
+    return written
+
+
+def _show(files: "list[tuple[Path, Converted]]", as_json: bool) -> None:
+    if as_json:
+        entries = [
+            {"path": str(path), "from_cache": made.from_cache,
+             "artifact": made.artifact.model_dump(mode="json")}
+            for path, made in files
+        ]  # fmt: skip
+        console.document({"files": entries})
+        return
+    from edgekit.core.table import size  # noqa: PLC0415
+
+    for path, made in files:
+        parity = made.artifact.parity
+        assert parity
+        origin = "from the cache" if made.from_cache else "converted"
+        console.say(
+            f"wrote {path}: {size(made.artifact.size_bytes)}, {origin}; differs from the float "
+            f"model by at most {parity.max_abs_difference:.2g} on {parity.samples} samples "
+            f"of {parity.inputs_from}"
+        )
+        for line in made.artifact.notes:
+            console.say(f"note: {line}")
+    path, made = files[-1]
+    console.say(
+        f"next: edgekit validate {path} --target {made.artifact.format} --data DATA "
+        f"--baseline {made.artifact.source.ref}"
+    )
+
+
+def _show_plan(attempts: "list[Attempt]", output: Path, as_json: bool) -> None:
+    lines = [
+        {"model": a.model.card.name, "format": a.format, "recipe": a.recipe.name} for a in attempts
+    ]
+    if as_json:
+        console.document({"would_convert": lines, "output": str(output)})
+        return
+    for line in lines:
+        console.say(f"would convert {line['model']} to {line['format']} by {line['recipe']}")

@@ -1,0 +1,39 @@
+"""edgekit inspect"""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from edgekit.cli import console, options
+
+EXAMPLE = "Example: edgekit inspect build/mobilenet-int8.tflite"
+
+
+def command(
+    file: Annotated[Path, typer.Argument(help="A .tflite, .pte, .keras, .pt2 or .pt file.")],
+    as_json: options.Json = False,
+) -> None:
+    """Say what a model file holds: borders, operators, types. Nothing in it is run."""
+    from edgekit.inspection import inspect  # noqa: PLC0415 - --help must not import the work
+
+    facts = inspect(file)
+    if as_json:
+        console.document(facts)
+        return
+    for key, value in facts.items():
+        console.say(f"{key}: {_in_words(key, value)}")
+
+
+def _in_words(key: str, value: Any) -> str:  # noqa: ANN401 - JSON
+    from edgekit.core.table import size  # noqa: PLC0415
+    from edgekit.core.tensor import TensorSpec  # noqa: PLC0415
+
+    if key in {"inputs", "outputs"}:
+        specs = [TensorSpec.model_validate({"name": "", **spec}) for spec in value]
+        return "; ".join(f"{spec.name} {spec.in_words()}".strip() for spec in specs)
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {count}" for name, count in value.items()) or "none"
+    if isinstance(value, list):
+        return ", ".join(map(str, value)) or "none"
+    return f"{size(value)} ({value})" if key.endswith("_bytes") else str(value)

@@ -1,0 +1,25 @@
+"""edgekit models"""
+
+from edgekit.cli import console, options
+
+EXAMPLE = "Example: edgekit models --json"
+
+
+def command(as_json: options.Json = False) -> None:
+    """List the zoo."""
+    from edgekit import modelfile, resources  # noqa: PLC0415 - --help must not import the work
+    from edgekit.core.table import Table  # noqa: PLC0415
+
+    found = resources.listing("models", modelfile.CARD_ENTRY)
+    cards = [
+        modelfile.read_card(resources.find("models", name, modelfile.CARD_ENTRY)) for name in found
+    ]
+    if as_json:
+        console.document([card.model_dump(mode="json") for card in cards])
+        return
+    rows = tuple(
+        (c.name, c.task, "x".join(map(str, c.input_shape)), str(c.classes), c.description)
+        for c in cards
+    )
+    console.table(Table(("model", "task", "input", "classes", "description"), rows))
+    console.say("next: edgekit train MODEL --framework keras --data digits")

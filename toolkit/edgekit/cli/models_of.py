@@ -1,0 +1,64 @@
+"""From the MODEL argument and its options to a model ready to convert."""
+
+from pathlib import Path
+
+from edgekit import modelfile
+from edgekit.cli import console
+from edgekit.convert import Model
+from edgekit.core.card import ModelCard
+from edgekit.core.target import Target
+from edgekit.errors import UsageError
+
+
+def resolve(  # noqa: PLR0913, PLR0917 - the options of one argument
+    ref: str,
+    framework: str | None = None,
+    weights: Path | None = None,
+    card: Path | None = None,
+    input_shape: tuple[int, ...] | None = None,
+    targets: tuple[Target, ...] = (),
+) -> Model:
+    """Return the model; for a zoo name without a framework, the one the first target needs."""
+    if framework is None and modelfile.is_zoo_name(ref):
+        first = targets[0].formats[0] if targets else "tflite"
+        framework = "torch" if first == "executorch" else "keras"
+    source = modelfile.resolve(ref, framework=framework, weights=weights)
+    found = modelfile.card_of(source, card)
+    if found is None:
+        found = ModelCard(name=_name(source.path))
+        if input_shape is None or not source.factory:
+            console.note(
+                f"warning: no card beside {ref}: samples are passed as they are, unscaled; "
+                "give --card"
+            )
+    if input_shape is not None:
+        found = found.model_copy(update={"input_shape": input_shape})
+    return Model(source, found)
+
+
+def _name(path: str) -> str:
+    return Path(path).stem
+
+
+def parse_shape(text: str | None) -> tuple[int, ...] | None:
+    """Read `28,28,1` or `28x28x1`. Raises `UsageError` for anything else."""
+    if text is None:
+        return None
+    try:
+        shape = tuple(int(part) for part in text.replace("x", ",").split(","))
+    except ValueError:
+        shape = ()
+    if not shape or min(shape) < 1:
+        raise UsageError(
+            f"got --input {text}, expected whole numbers above 0", "for example --input 28,28,1"
+        )
+    return shape
+
+
+def warn_untrained(model: Model) -> None:
+    """Say so where weights are only drawn by the seed."""
+    if not model.source.is_trained:
+        console.note(
+            f"warning: the weights of {model.source.ref} are untrained, drawn by the seed; "
+            f"train them first: edgekit train {model.source.ref}"
+        )

@@ -1,0 +1,97 @@
+"""Options that several verbs share, with their completion."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def _targets(incomplete: str) -> list[str]:
+    from edgekit import targets  # noqa: PLC0415 - only when the shell asks
+
+    return [name for name in targets.known() if name.startswith(incomplete)]
+
+
+def _recipes(incomplete: str) -> list[str]:
+    from edgekit.core.recipe import RECIPES  # noqa: PLC0415
+
+    return [name for name in RECIPES if name.startswith(incomplete)]
+
+
+def _models(incomplete: str) -> list[str]:
+    from edgekit import modelfile, resources  # noqa: PLC0415
+
+    found = resources.listing("models", modelfile.CARD_ENTRY)
+    return [name for name in found if name.startswith(incomplete)]
+
+
+def _plugins(kind: str, incomplete: str) -> list[str]:
+    from edgekit import plugins  # noqa: PLC0415
+
+    return [name for name in plugins.names(kind) if name.startswith(incomplete)]
+
+
+def _packagers(incomplete: str) -> list[str]:
+    return _plugins("packagers", incomplete)
+
+
+def _reports(incomplete: str) -> list[str]:
+    return _plugins("reports", incomplete)
+
+
+Model = Annotated[
+    str,
+    typer.Argument(
+        help="A zoo name, a model file (.keras .pt2 .tflite), or file.py:factory.",
+        autocompletion=_models,
+    ),
+]
+Framework = Annotated[
+    str | None,
+    typer.Option(help="keras or torch, for a zoo name.", autocompletion=lambda: ["keras", "torch"]),
+]
+Weights = Annotated[
+    Path | None, typer.Option(help="Weights for a zoo name or factory: a state dict, .weights.h5.")
+]
+Card = Annotated[
+    Path | None,
+    typer.Option(help="A card (TOML or JSON) with preprocess and labels; default: the one beside."),
+]
+Input = Annotated[
+    str | None,
+    typer.Option("--input", help="One sample's shape, height,width,channels, for a factory."),
+]
+Data = Annotated[
+    str | None,
+    typer.Option(help="digits, an .npz file, an idx folder, or a folder with a subfolder a class."),
+]
+Targets = Annotated[
+    list[str],
+    typer.Option("--target", "-t", help="A target's id or file; repeats.", autocompletion=_targets),
+]
+Recipes = Annotated[
+    list[str],
+    typer.Option(
+        "--quantize", "-q", help="fp32, fp16, dynamic-int8, int8, int8-io8; repeats.",
+        autocompletion=_recipes,
+    ),
+]
+Calibration = Annotated[
+    int, typer.Option(help="How many calibration samples the representative dataset has.")
+]
+Seed = Annotated[int, typer.Option(min=0, help="Seed of splits, weights and shuffling.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
+Trust = Annotated[
+    bool, typer.Option("--trust", help="Allow the model file to run its own code when loaded.")
+]
+NoCache = Annotated[bool, typer.Option("--no-cache", help="Convert again, and replace the cache's.")]
+SkipBad = Annotated[bool, typer.Option("--skip-bad", help="Leave unreadable images out.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")]
+Threads = Annotated[int, typer.Option(min=1, help="Threads that the runtime may use.")]
+PackageKind = Annotated[
+    str, typer.Option("--for", help="The kind of package.", autocompletion=_packagers)
+]
+ReportFormat = Annotated[
+    str, typer.Option("--format", "-f", help="The report's format.", autocompletion=_reports)
+]
+RunRef = Annotated[str, typer.Argument(help="A run's folder, its id, or 'latest'.")]

@@ -1,0 +1,74 @@
+"""edgekit train"""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from edgekit.cli import console, options
+
+EXAMPLE = (
+    "Example: edgekit train mobilenet --framework keras --data digits -o build/mobilenet.keras"
+)
+
+
+def command(  # noqa: PLR0913, PLR0917 - a command line
+    model: options.Model,
+    framework: options.Framework = None,
+    data: options.Data = None,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Default: the card's.")] = None,
+    batch_size: Annotated[int | None, typer.Option(min=1, help="Default: the card's.")] = None,
+    learning_rate: Annotated[float | None, typer.Option(help="Default: the card's.")] = None,
+    seed: options.Seed = 0,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Where the model is saved.")
+    ] = None,
+    card: options.Card = None,
+    input_shape: options.Input = None,
+    skip_bad: options.SkipBad = False,
+    dry_run: options.DryRun = False,
+    as_json: options.Json = False,
+) -> None:
+    """Train a zoo model or a factory's, and save it with its card beside it."""
+    from edgekit.cli import models_of  # noqa: PLC0415 - --help must not import the work
+    from edgekit.config import TrainSection  # noqa: PLC0415
+    from edgekit.errors import UsageError  # noqa: PLC0415
+    from edgekit.train import suffix_of, train, with_settings  # noqa: PLC0415
+    from edgekit.workspace import Settings, workspace  # noqa: PLC0415
+
+    shape = models_of.parse_shape(input_shape)
+    chosen = models_of.resolve(model, framework, card=card, input_shape=shape)
+    section = TrainSection(epochs=epochs, batch_size=batch_size, learning_rate=learning_rate)
+    chosen = with_settings(chosen, section)
+    data = data or chosen.card.data
+    if data is None:
+        raise UsageError("got no data to train on", "give --data")
+    suffix = suffix_of(chosen.source.framework)
+    output = output or Path(f"{chosen.card.name}{suffix}")
+    if dry_run:
+        _plan(chosen.card.training.model_dump(), data, output, as_json)
+        return
+    settings = Settings(seed=seed, skip_bad=skip_bad)
+    with console.steps() as step, workspace(settings, step, data) as work:
+        done = train(chosen, output, work)
+    trained = done.card.trained
+    assert trained
+    if as_json:
+        console.document(
+            {"model": str(done.file), "logs": str(done.logs), "card": done.card.model_dump(mode="json")}
+        )
+        return
+    console.say(
+        f"wrote {done.file}: accuracy {100 * trained.selection_accuracy:.2f} % on the calibration "
+        f"part, where the best epoch ({trained.best_epoch} of {trained.epochs_run}) was picked"
+    )
+    console.say(f"next: edgekit convert {done.file} --target "
+                f"{'tflite' if suffix == '.keras' else 'executorch'} --quantize int8 --data {data}")
+
+
+def _plan(training: dict[str, object], data: str, output: Path, as_json: bool) -> None:
+    plan = {"would_write": str(output), "data": data, "training": training}
+    if as_json:
+        console.document(plan)
+    else:
+        console.say(f"would train on {data} with {training} and write {output}")

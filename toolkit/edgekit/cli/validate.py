@@ -1,0 +1,54 @@
+"""edgekit validate"""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from edgekit.cli import console, options
+
+EXAMPLE = (
+    "Example: edgekit validate build/mobilenet-int8.tflite --target pixel-8 --data digits "
+    "--baseline build/mobilenet.keras"
+)
+
+
+def command(  # noqa: PLR0913, PLR0917 - a command line
+    artifact: Annotated[str, typer.Argument(help="A converted file, or a run's folder or id.")],
+    target: options.Targets,
+    data: options.Data = None,
+    baseline: Annotated[
+        str | None, typer.Option(help="The float model that accuracy is compared with.")
+    ] = None,
+    framework: options.Framework = None,
+    weights: options.Weights = None,
+    card: options.Card = None,
+    threads: options.Threads = 1,
+    seed: options.Seed = 0,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="The folder that runs are kept in.")
+    ] = Path("runs"),
+    trust: options.Trust = False,
+    skip_bad: options.SkipBad = False,
+    as_json: options.Json = False,
+) -> None:
+    """Run converted files here, compare them with the float model, and judge them for targets."""
+    from edgekit import targets  # noqa: PLC0415 - --help must not import the work
+    from edgekit.cli import models_of, outcome  # noqa: PLC0415
+    from edgekit.validate import subjects, validate  # noqa: PLC0415
+    from edgekit.workspace import Settings  # noqa: PLC0415
+
+    profiles = tuple(targets.load(name) for name in dict.fromkeys(target))
+    found = subjects(artifact, card, runs=output)
+    model = (
+        models_of.resolve(baseline, framework, weights, card or None, targets=profiles)
+        if baseline
+        else None
+    )
+    settings = Settings(seed=seed, trust=trust, skip_bad=skip_bad, threads=threads)
+    with console.steps() as step:
+        run, folder = validate(
+            found, model, profiles, settings, data=data, output=output, step=step,
+            command=outcome.command_line(),
+        )  # fmt: skip
+    outcome.show(run, folder, as_json=as_json)

@@ -1,0 +1,85 @@
+"""Measurement: what a model file did, in one place, on one data set."""
+
+from enum import StrEnum
+from typing import Literal
+
+from edgekit.core.artifact import Share
+from edgekit.core.noun import Noun
+
+
+class Grade(StrEnum):
+    """Where a figure came from."""
+
+    DEVICE = "device"
+    EMULATED = "emulated"
+    HOST = "host"
+    ESTIMATED = "estimated"
+
+
+Kernels = Literal["optimized", "reference"]
+
+
+class Metric(Noun):
+    """One figure with its unit and, where it is an estimate from samples, its 95 % interval."""
+
+    name: str
+    value: float
+    unit: Literal["fraction", "samples", "points"]
+    low: float | None = None
+    high: float | None = None
+    n: int
+    method: str = ""
+    detail: str = ""
+
+
+class Latency(Noun):
+    """Percentiles of single-sample inference, in milliseconds."""
+
+    p50_ms: float
+    p90_ms: float
+    p95_ms: float
+    p99_ms: float
+    runs: int
+    warmup_runs: int
+    threads: int
+
+
+class ErrorRecord(Noun):
+    """An error that a job ended with, kept instead of a result."""
+
+    kind: str
+    message: str
+    hint: str = ""
+
+
+class Measurement(Noun):
+    """What running `artifact_sha256` gave, or the error it ended with.
+
+    `load_ms` opens the file and prepares the runtime, `first_run_ms` is the first inference.
+    `peak_memory_bytes` is resident memory of the child above its idle baseline: with the runtime
+    imported and no model loaded.
+    """
+
+    artifact_sha256: str
+    runtime: str
+    runtime_version: str = ""
+    device: str = "local"
+    host: str = ""
+    grade: Grade = Grade.HOST
+    kernels: Kernels = "optimized"
+    data: str = ""
+    data_sha256: str = ""
+    n: int = 0
+    seed: int = 0
+    metrics: tuple[Metric, ...] = ()
+    latency: Latency | None = None
+    load_ms: float | None = None
+    first_run_ms: float | None = None
+    peak_memory_bytes: int | None = None
+    delegated: Share | None = None
+    golden: str | None = None
+    error: ErrorRecord | None = None
+
+    def metric(self, name: str) -> Metric | None:
+        """Return the metric called `name`, or None where it was not measured."""
+        return next((metric for metric in self.metrics if metric.name == name), None)

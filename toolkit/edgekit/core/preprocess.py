@@ -1,0 +1,114 @@
+"""Preprocess: what happens to a sample before the model sees it, as data, with its reference."""
+
+from typing import Literal
+
+import numpy as np
+from pydantic import Field, model_validator
+
+from edgekit.core.noun import Noun
+from edgekit.core.resize import Interpolation, resize
+from edgekit.core.tensor import Array
+from edgekit.errors import DataError
+
+Colour = Literal["L", "RGB", "BGR"]
+
+# ITU-R BT.601 luma in 16-bit fixed point, the same integers as Pillow's convert("L").
+LUMA = np.array([19595, 38470, 7471], dtype=np.int64)
+
+
+class Preprocess(Noun):
+    """One declaration used for training, calibration, evaluation and the package.
+
+    Images go: colour, resize, crop, then `(x * scale - mean) / std` as float32, then layout.
+    With `colour` unset the sample is a plain tensor: only the arithmetic applies.
+    """
+
+    colour: Colour | None = None
+    height: int | None = Field(default=None, gt=0)
+    width: int | None = Field(default=None, gt=0)
+    fit: Literal["exact", "stretch", "crop"] = "exact"
+    interpolation: Interpolation = "antialias"
+    scale: float = 1.0
+    mean: tuple[float, ...] = (0.0,)
+    std: tuple[float, ...] = (1.0,)
+    layout: Literal["NHWC", "NCHW"] = "NHWC"
+    dtype: Literal["float32"] = "float32"
+
+    @model_validator(mode="after")
+    def _check(self) -> "Preprocess":
+        if any(value == 0 for value in self.std):
+            msg = "std holds a zero"
+            raise ValueError(msg)
+        if self.fit != "exact" and (self.height is None or self.width is None):
+            msg = f"fit '{self.fit}' needs height and width"
+            raise ValueError(msg)
+        return self
+
+    def apply(self, samples: Array) -> Array:
+        """Return the model's input for `samples`, float32.
+
+        Images are `(n, h, w)` or `(n, h, w, c)` with c = 1 or 3 (RGB); other tensors `(n, ...)`.
+        Raises `DataError` where the samples do not fit the declaration.
+        """
+        if self.colour is None:
+            return self._normalize(samples)
+        images = _to_colour(_with_channels(samples), self.colour)
+        values = self._normalize(self._to_size(images))
+        return values.transpose(0, 3, 1, 2) if self.layout == "NCHW" else values
+
+    def _normalize(self, values: Array) -> Array:
+        mean, std = np.float32(self.mean), np.float32(self.std)
+        scaled = values.astype(np.float32) * np.float32(self.scale)
+        return np.asarray((scaled - mean) / std, dtype=np.float32)
+
+    def _to_size(self, images: Array) -> Array:
+        if self.height is None or self.width is None:
+            return images
+        size = images.shape[1:3]
+        if size == (self.height, self.width):
+            return images
+        if self.fit == "exact":
+            raise DataError(
+                f"got an image of {size[1]}x{size[0]} pixels, expected {self.width}x{self.height}",
+                "resize the data, or set fit = 'stretch' or 'crop' in the card's preprocess",
+            )
+        if self.fit == "stretch":
+            return resize(images, self.height, self.width, self.interpolation)
+        return self._cover(images)
+
+    def _cover(self, images: Array) -> Array:
+        """Scale until both sides are covered, then take the centre."""
+        assert self.height is not None
+        assert self.width is not None
+        height, width = images.shape[1:3]
+        ratio = max(self.height / height, self.width / width)
+        new = max(self.height, round(height * ratio)), max(self.width, round(width * ratio))
+        images = resize(images, *new, self.interpolation)
+        top, left = (new[0] - self.height) // 2, (new[1] - self.width) // 2
+        return images[:, top : top + self.height, left : left + self.width]
+
+
+def _with_channels(samples: Array) -> Array:
+    images = samples[..., None] if samples.ndim == 3 else samples
+    if images.ndim != 4 or images.shape[-1] not in {1, 3}:
+        shape = "x".join(map(str, samples.shape[1:]))
+        raise DataError(
+            f"got samples of shape {shape}, expected images height x width with 1 or 3 channels",
+            "store images as (n, h, w), (n, h, w, 1) or (n, h, w, 3)",
+        )
+    return images
+
+
+def _to_colour(images: Array, colour: Colour) -> Array:
+    channels = images.shape[-1]
+    if colour == "L":
+        return images if channels == 1 else _luma(images)
+    rgb = np.repeat(images, 3, axis=-1) if channels == 1 else images
+    return rgb[..., ::-1] if colour == "BGR" else rgb
+
+
+def _luma(images: Array) -> Array:
+    if images.dtype == np.uint8:
+        grey = (images.astype(np.int64) @ LUMA + 0x8000) >> 16
+        return grey[..., None].astype(np.uint8)
+    return np.asarray(images @ (LUMA / 65536.0).astype(np.float32), np.float32)[..., None]

@@ -1,0 +1,106 @@
+"""Run: everything one job found, enough to report and package without computing again."""
+
+from edgekit.core.artifact import Artifact, ModelSource
+from edgekit.core.card import ModelCard
+from edgekit.core.measurement import ErrorRecord, Measurement
+from edgekit.core.noun import Noun
+from edgekit.core.target import Target
+from edgekit.core.verdict import Status, Verdict
+
+SCHEMA_VERSION = 1
+
+RANK = {Status.PASS: 0, Status.NOT_MEASURED: 1, Status.UNDECIDED: 2}
+
+
+class Failure(Noun):
+    """A recipe that gave no artifact, and why."""
+
+    model: str
+    format: str
+    recipe: str
+    error: ErrorRecord
+
+
+class ModelRecord(Noun):
+    """One model of the run, and how its float original did on the test samples."""
+
+    source: ModelSource
+    card: ModelCard
+    baseline: Measurement | None = None
+
+
+class Choice(Noun):
+    """The file to ship to a target: the best that did not fail, and in words why."""
+
+    target: str
+    artifact_sha256: str | None
+    status: Status
+    why: str
+
+
+class Run(Noun):
+    """The record of one job."""
+
+    schema_version: int = SCHEMA_VERSION
+    id: str
+    name: str
+    command: str
+    created: str
+    edgekit_version: str
+    seed: int
+    data: str = ""
+    models: tuple[ModelRecord, ...] = ()
+    artifacts: tuple[Artifact, ...] = ()
+    failures: tuple[Failure, ...] = ()
+    measurements: tuple[Measurement, ...] = ()
+    targets: tuple[Target, ...] = ()
+    verdicts: tuple[Verdict, ...] = ()
+
+    def artifact(self, sha256: str) -> Artifact:
+        """Return the artifact with `sha256`. Raises `KeyError` where there is none."""
+        for artifact in self.artifacts:
+            if artifact.sha256 == sha256:
+                return artifact
+        raise KeyError(sha256)
+
+    def measurement(self, sha256: str, kernels: str = "optimized") -> Measurement | None:
+        """Return the measurement of an artifact, preferring `kernels`."""
+        mine = [m for m in self.measurements if m.artifact_sha256 == sha256]
+        return next((m for m in mine if m.kernels == kernels), mine[0] if mine else None)
+
+    def verdict(self, target: str, sha256: str) -> Verdict | None:
+        """Return the verdict on an artifact for a target, or None: the target runs other files."""
+        for verdict in self.verdicts:
+            if (verdict.target, verdict.artifact_sha256) == (target, sha256):
+                return verdict
+        return None
+
+    def choices(self) -> tuple[Choice, ...]:
+        """Return for each target which file to ship."""
+        return tuple(self._choose(target) for target in self.targets)
+
+    def _choose(self, target: Target) -> Choice:
+        open_ones = [
+            (RANK[verdict.status], self.artifact(verdict.artifact_sha256).size_bytes, verdict)
+            for verdict in self.verdicts
+            if verdict.target == target.id and verdict.status is not Status.FAIL
+        ]
+        if not open_ones:
+            why = "no file passed" if self._judged(target) else "no file of its formats was made"
+            return Choice(target=target.id, artifact_sha256=None, status=Status.FAIL, why=why)
+        _, _, best = min(open_ones, key=lambda item: item[:2])
+        return Choice(
+            target=target.id,
+            artifact_sha256=best.artifact_sha256,
+            status=best.status,
+            why=_why(best, len(open_ones)),
+        )
+
+    def _judged(self, target: Target) -> bool:
+        return any(verdict.target == target.id for verdict in self.verdicts)
+
+
+def _why(verdict: Verdict, rivals: int) -> str:
+    text = f"smallest of {rivals} that did not fail" if rivals > 1 else "the only one not failing"
+    still_open = verdict.names(Status.UNDECIDED) + verdict.names(Status.NOT_MEASURED)
+    return f"{text}; still open: {', '.join(still_open)}" if still_open else text

@@ -1,0 +1,79 @@
+"""Target: a device profile, with what it runs, what it may cost, and a source for each number."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints, model_validator
+
+from edgekit.core.measurement import Kernels
+from edgekit.core.noun import Noun
+
+Text = Annotated[str, StringConstraints(min_length=1)]
+
+
+class Limit(Noun):
+    """A bound on a figure, and where the bound comes from."""
+
+    max: float | None = None
+    min: float | None = None
+    source: Text
+
+    @model_validator(mode="after")
+    def _check(self) -> "Limit":
+        if (self.max is None) == (self.min is None):
+            msg = "give exactly one of max and min"
+            raise ValueError(msg)
+        return self
+
+
+class Budgets(Noun):
+    """What an artifact may cost on this device. A missing budget is not checked.
+
+    Size is the model file's. Memory and latency are met only by a measurement on the device.
+    Accuracy drop is in percentage points against the float model; agreement is a fraction.
+    """
+
+    size_bytes: Limit | None = None
+    peak_memory_bytes: Limit | None = None
+    latency_p95_ms: Limit | None = None
+    accuracy_drop_points: Limit | None = None
+    agreement: Limit | None = None
+
+
+class Fact(Noun):
+    """A figure about the device that is no budget, with its source."""
+
+    value: str | float
+    source: Text
+
+
+class OpPolicy(Noun):
+    """Operators a device's runtime knows. With `allowed` unset, all that the format has."""
+
+    allowed: tuple[str, ...] | None = None
+    source: str = ""
+
+    @model_validator(mode="after")
+    def _check(self) -> "OpPolicy":
+        if self.allowed is not None and not self.source:
+            msg = "a list of allowed operators needs its source"
+            raise ValueError(msg)
+        return self
+
+
+class Target(Noun):
+    """A device profile, one TOML file each."""
+
+    id: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]*$")]
+    device: Text
+    cpu: str = ""
+    os: str = ""
+    formats: tuple[Literal["tflite", "executorch"], ...] = Field(min_length=1)
+    recipes: tuple[str, ...] = ()
+    recipes_source: str = ""
+    kernels: Kernels = "optimized"
+    is_device: bool = True
+    ops: OpPolicy = OpPolicy()
+    budgets: Budgets = Budgets()
+    facts: dict[str, Fact] = {}
+    packager: str = "zip"
+    notes: str = ""

@@ -1,0 +1,52 @@
+"""Tensors at the border of a model: shape, type, and affine quantization."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgekit.core.noun import Noun
+
+Array = NDArray[Any]
+
+
+class TensorSpec(Noun):
+    """One input or output of a model.
+
+    `shape` counts the batch dimension; -1 stands for a dimension that is not fixed.
+    `scale` and `zero_point` are set exactly where the tensor is quantized per tensor.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+    scale: float | None = None
+    zero_point: int | None = None
+
+    def in_words(self) -> str:
+        """Say how a real value becomes an element of this tensor."""
+        shape = "x".join("?" if size < 0 else str(size) for size in self.shape) or "scalar"
+        if self.scale is None or self.zero_point is None:
+            return f"{self.dtype} {shape}, plain values"
+        return f"{self.dtype} {shape}, q = round(x / {self.scale:.9g}) + ({self.zero_point})"
+
+
+def quantize(values: Array, spec: TensorSpec) -> Array:
+    """Turn real `values` into elements of `spec`: `round(x / scale) + zero_point`, clipped.
+
+    Half rounds away from zero, as TensorFlow Lite's QUANTIZE kernel does (TfLiteRound).
+    A tensor without a scale is only cast.
+    """
+    if spec.scale is None or spec.zero_point is None:
+        return values.astype(spec.dtype)
+    info = np.iinfo(spec.dtype)
+    scaled = values.astype(np.float64) / spec.scale
+    rounded = np.sign(scaled) * np.floor(np.abs(scaled) + 0.5) + spec.zero_point
+    return np.clip(rounded, info.min, info.max).astype(spec.dtype)
+
+
+def dequantize(values: Array, spec: TensorSpec) -> Array:
+    """Turn elements of `spec` into real values, float32: `(q - zero_point) * scale`."""
+    if spec.scale is None or spec.zero_point is None:
+        return values.astype(np.float32)
+    return ((values.astype(np.float64) - spec.zero_point) * spec.scale).astype(np.float32)

@@ -1,0 +1,200 @@
+"""Verdict: one artifact against one target, every check of it."""
+
+from collections.abc import Iterable, Iterator
+from enum import StrEnum
+
+from edgekit.core.artifact import Artifact
+from edgekit.core.measurement import Grade, Measurement, Metric
+from edgekit.core.noun import Noun
+from edgekit.core.statistics import samples_to_tell
+from edgekit.core.target import Limit, Target
+
+
+class Status(StrEnum):
+    """The answer of a check, or of a verdict."""
+
+    PASS = "pass"
+    FAIL = "fail"
+    UNDECIDED = "undecided"
+    NOT_MEASURED = "not_measured"
+
+
+class Check(Noun):
+    """One question put to an artifact. `got` and `limit` are in `unit`."""
+
+    name: str
+    status: Status
+    got: float | str | None = None
+    limit: float | str | None = None
+    unit: str = ""
+    grade: Grade | None = None
+    why: str = ""
+
+
+class Verdict(Noun):
+    """All checks of one artifact for one target."""
+
+    target: str
+    artifact_sha256: str
+    checks: tuple[Check, ...]
+
+    @property
+    def status(self) -> Status:
+        """Return fail where any check failed, else what is still open, else pass."""
+        found = {check.status for check in self.checks}
+        for status in (Status.FAIL, Status.UNDECIDED, Status.NOT_MEASURED):
+            if status in found:
+                return status
+        return Status.PASS
+
+    def names(self, status: Status) -> tuple[str, ...]:
+        """Return the names of the checks with `status`."""
+        return tuple(check.name for check in self.checks if check.status is status)
+
+
+def judge(target: Target, artifact: Artifact, measurements: Iterable[Measurement]) -> Verdict:
+    """Put every check of `target` to `artifact`. Raises nothing: what is unknown is said so."""
+    mine = [m for m in measurements if m.artifact_sha256 == artifact.sha256]
+    measured = next((m for m in mine if m.kernels == target.kernels), None)
+    checks = [_format(target, artifact), *_policy(target, artifact), _ran(target, measured)]
+    budgets = target.budgets
+    if budgets.size_bytes:
+        checks.append(_bound("size_bytes", "bytes", artifact.size_bytes, budgets.size_bytes))
+    checks.extend(_accuracy(target, measured))
+    checks.extend(_device_only(target, measured))
+    return Verdict(target=target.id, artifact_sha256=artifact.sha256, checks=tuple(checks))
+
+
+def _format(target: Target, artifact: Artifact) -> Check:
+    fits = artifact.format in target.formats
+    return Check(
+        name="format",
+        status=Status.PASS if fits else Status.FAIL,
+        got=artifact.format,
+        limit=", ".join(target.formats),
+        why="" if fits else f"{target.device} is not set up for {artifact.format} files",
+    )
+
+
+def _policy(target: Target, artifact: Artifact) -> Iterator[Check]:
+    if target.recipes:
+        fits = artifact.recipe.name in target.recipes
+        yield Check(
+            name="recipe",
+            status=Status.PASS if fits else Status.FAIL,
+            got=artifact.recipe.name,
+            limit=", ".join(target.recipes),
+            why="" if fits else target.recipes_source,
+        )
+    if target.ops.allowed is not None:
+        unknown = sorted(set(artifact.op_histogram) - set(target.ops.allowed))
+        yield Check(
+            name="ops",
+            status=Status.FAIL if unknown else Status.PASS,
+            got=", ".join(unknown) or "all known",
+            limit=f"{len(target.ops.allowed)} operators",
+            why=f"not in the runtime: {target.ops.source}" if unknown else "",
+        )
+
+
+def _ran(target: Target, measured: Measurement | None) -> Check:
+    if measured is None:
+        why = f"not run here with {target.kernels} kernels"
+        return Check(name="runs", status=Status.NOT_MEASURED, why=why)
+    if measured.error:
+        return Check(
+            name="runs", status=Status.FAIL, grade=measured.grade, why=measured.error.message
+        )
+    got = f"{measured.runtime} {measured.runtime_version}"
+    return Check(name="runs", status=Status.PASS, got=got, grade=measured.grade)
+
+
+def _bound(name: str, unit: str, got: float, limit: Limit, grade: Grade | None = None) -> Check:
+    too_much = limit.max is not None and got > limit.max
+    too_little = limit.min is not None and got < limit.min
+    return Check(
+        name=name,
+        status=Status.FAIL if too_much or too_little else Status.PASS,
+        got=got,
+        limit=limit.max if limit.max is not None else limit.min,
+        unit=unit,
+        grade=grade,
+        why=f"limit from: {limit.source}",
+    )
+
+
+def _accuracy(target: Target, measured: Measurement | None) -> Iterator[Check]:
+    for name, limit in (
+        ("accuracy_drop", target.budgets.accuracy_drop_points),
+        ("agreement", target.budgets.agreement),
+    ):
+        if limit is None:
+            continue
+        metric = measured.metric(name) if measured else None
+        if metric is None or measured is None:
+            why = "no accuracy measurement: give labelled data and the float model"
+            yield Check(name=name, status=Status.NOT_MEASURED, limit=limit.max or limit.min, why=why)
+        else:
+            yield _interval(metric, limit, measured.grade)
+
+
+def _interval(metric: Metric, limit: Limit, grade: Grade) -> Check:
+    """Decide only where the whole interval lies on one side of the limit."""
+    bound = limit.max if limit.max is not None else limit.min
+    assert bound is not None
+    low = metric.low if metric.low is not None else metric.value
+    high = metric.high if metric.high is not None else metric.value
+    inside, outside = (high <= bound, low > bound) if limit.max is not None else (
+        low >= bound,
+        high < bound,
+    )
+    status = Status.PASS if inside else Status.FAIL if outside else Status.UNDECIDED
+    why = f"limit from: {limit.source}"
+    if status is Status.UNDECIDED:
+        why = f"too few samples to tell: 95 % interval {low:.4g} to {high:.4g} holds the limit"
+        why += _how_many(metric, bound)
+    return Check(
+        name=metric.name,
+        status=status,
+        got=metric.value,
+        limit=bound,
+        unit=metric.unit,
+        grade=grade,
+        why=why,
+    )
+
+
+def _how_many(metric: Metric, bound: float) -> str:
+    """Say about how many samples would settle it, if the point estimate held."""
+    if metric.name != "accuracy_drop" or metric.low is None or metric.high is None:
+        return ""
+    # The half-width shrinks with the square root of n, so the present one tells the rate of flips.
+    half = (metric.high - metric.low) / 200
+    rate = metric.n * (half / 1.96) ** 2
+    needed = samples_to_tell(rate, abs(metric.value - bound) / 100)
+    return f"; about {needed} would do, got {metric.n}" if needed > metric.n else ""
+
+
+def _device_only(target: Target, measured: Measurement | None) -> Iterator[Check]:
+    budgets = target.budgets
+    latency = measured.latency.p95_ms if measured and measured.latency else None
+    memory = measured.peak_memory_bytes if measured else None
+    for name, unit, got, limit in (
+        ("latency_p95_ms", "ms", latency, budgets.latency_p95_ms),
+        ("peak_memory_bytes", "bytes", memory, budgets.peak_memory_bytes),
+    ):
+        if limit is None:
+            continue
+        if measured and got is not None and measured.grade is Grade.DEVICE:
+            yield _bound(name, unit, got, limit, measured.grade)
+        else:
+            beside = f"; the host's figure, {got:.4g} {unit}, says nothing about it" if got else ""
+            yield Check(
+                name=name,
+                status=Status.NOT_MEASURED,
+                got=got,
+                limit=limit.max if limit.max is not None else limit.min,
+                unit=unit,
+                grade=measured.grade if measured and got is not None else None,
+                why=f"not measured on a {target.device}{beside}",
+            )

@@ -1,0 +1,1 @@
+"""What a model file says about itself: `inspect(path) -> facts`, for files with `SUFFIXES`."""

@@ -1,0 +1,56 @@
+"""`.pte` files, through ExecuTorch's own reader of its format."""
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from edgekit import plugins
+from edgekit.errors import ModelLoadError
+
+SUFFIXES = (".pte",)
+IDENTIFIERS = (b"ET12", b"ET13")
+
+
+def inspect(path: Path) -> dict[str, Any]:
+    """Return methods, borders, operators and delegates."""
+    data = path.read_bytes()
+    if data[4:8] not in IDENTIFIERS:
+        raise ModelLoadError(
+            f"got a file that is not ExecuTorch: {path}", "it lacks the mark ET12 at byte 4"
+        )
+    plugins.versions(("executorch", "torch"))
+    from executorch.exir._serialize._program import deserialize_pte_binary  # noqa: PLC0415
+
+    try:
+        program = deserialize_pte_binary(data).program
+        return {"format": "executorch", **_describe(program.execution_plan[0])}
+    except Exception as error:
+        raise ModelLoadError(
+            f"got a broken .pte file: {path}: {type(error).__name__}: {error}",
+            "it may be truncated; convert it again",
+        ) from error
+
+
+def _describe(plan: Any) -> dict[str, Any]:  # noqa: ANN401 - a dataclass of executorch
+    names = [f"{op.name}.{op.overload}" if op.overload else op.name for op in plan.operators]
+    calls: Counter[str] = Counter()
+    for instruction in (i for chain in plan.chains for i in chain.instructions):
+        arguments = instruction.instr_args
+        if hasattr(arguments, "op_index"):
+            calls[names[arguments.op_index]] += 1
+        elif hasattr(arguments, "delegate_index"):
+            calls[f"delegate:{plan.delegates[arguments.delegate_index].id}"] += 1
+    return {
+        "method": plan.name,
+        "inputs": [_tensor(plan.values[i].val) for i in plan.inputs],
+        "outputs": [_tensor(plan.values[i].val) for i in plan.outputs],
+        "operators": dict(sorted(calls.items())),
+        "delegates": [delegate.id for delegate in plan.delegates],
+        "planned_memory_bytes": sum(plan.non_const_buffer_sizes),
+    }
+
+
+def _tensor(value: Any) -> dict[str, Any]:  # noqa: ANN401
+    kind = getattr(getattr(value, "scalar_type", None), "name", type(value).__name__).lower()
+    dtype = {"float": "float32", "half": "float16", "char": "int8", "byte": "uint8"}.get(kind, kind)
+    return {"shape": list(getattr(value, "sizes", ())), "dtype": dtype}

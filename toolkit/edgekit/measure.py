@@ -1,0 +1,152 @@
+"""Running artifacts on prepared samples, and turning what comes back into a Measurement."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edgekit import plugins
+from edgekit.convert import Model
+from edgekit.core.accuracy import classification, paired_classification
+from edgekit.core.artifact import Artifact, Share
+from edgekit.core.measurement import ErrorRecord, Kernels, Latency, Measurement, Metric
+from edgekit.core.tensor import Array, TensorSpec, dequantize, quantize
+from edgekit.devices import local
+from edgekit.errors import EdgekitError, ModelLoadError
+from edgekit.samples import Samples
+from edgekit.workspace import Workspace
+
+GOLDEN_SAMPLES = 8
+WARMUP_RUNS = 20
+CHUNK = 256
+
+
+def baseline(model: Model, samples: Samples, work: Workspace) -> tuple[Measurement, Array]:
+    """Return the float model's accuracy on the test samples, and its outputs `(n, classes)`."""
+    file = work.folder / f"float-{model.source.sha256[:16]}.npy"
+    with work.step(f"float outputs of {model.card.name} ({model.source.framework})"):
+        payload = {**model.payload(work), "inputs": str(samples.inputs), "outputs": str(file)}
+        answer = work.call("predict", payload, ModelLoadError)
+    outputs = np.load(file)
+    _, labels = samples.arrays()
+    versions = ", ".join(f"{k} {v}" for k, v in answer["versions"].items())
+    measurement = Measurement(
+        artifact_sha256=model.source.sha256,
+        runtime=model.source.framework,
+        runtime_version=versions,
+        metrics=classification(outputs, labels),
+        **_about_data(work, samples),
+    )
+    return measurement, outputs
+
+
+def measure(  # noqa: PLR0913 - what is run, on what, against what, and where to keep the evidence
+    artifact: Artifact,
+    file: Path,
+    samples: Samples,
+    reference: Array | None,
+    work: Workspace,
+    *,
+    kernels: Kernels = "optimized",
+    golden: Path | None = None,
+) -> Measurement:
+    """Run `file` on the samples here. An error becomes part of the measurement.
+
+    With `reference`, the float model's outputs, accuracy is paired; without, only absolute. The
+    first samples and what the file made of them are kept in `golden`.
+    """
+    folder = work.folder / "measure" / f"{artifact.sha256[:16]}-{kernels}"
+    folder.mkdir(parents=True, exist_ok=True)
+    runtime = plugins.load("exporters", artifact.format).RUNTIME
+    about = {"artifact_sha256": artifact.sha256, "runtime": runtime, "kernels": kernels}
+    with work.step(f"validate {artifact.label} ({runtime}, {kernels})"):
+        try:
+            response = _run(artifact, file, samples, work, folder, kernels)
+            raw = np.load(folder / "outputs.npy")
+            metrics = _metrics(artifact, raw, reference, samples)
+        except EdgekitError as error:
+            return Measurement(
+                **about, error=ErrorRecord(**error.record()), **_about_data(work, samples)
+            )
+    if golden is not None:
+        _keep_golden(golden, folder / "fed.npy", raw, samples)
+    delegation = response["delegation"]
+    return Measurement(
+        **about,
+        runtime_version=response["runtime_version"],
+        host=response["host"],
+        grade=local.GRADE,
+        metrics=metrics,
+        latency=Latency(**response["latency"]),
+        load_ms=response["load_ms"],
+        first_run_ms=response["first_run_ms"],
+        peak_memory_bytes=response["peak_memory_bytes"],
+        delegated=Share(delegated=delegation[0], total=delegation[1])
+        if delegation and kernels == "optimized"
+        else artifact.delegated,
+        golden=golden.name if golden else None,
+        **_about_data(work, samples),
+    )
+
+
+def _run(  # noqa: PLR0913, PLR0917
+    artifact: Artifact,
+    file: Path,
+    samples: Samples,
+    work: Workspace,
+    folder: Path,
+    kernels: Kernels,
+) -> dict[str, Any]:
+    _feed(samples, artifact.inputs[0], folder / "fed.npy")
+    request = {
+        "runtime": plugins.load("exporters", artifact.format).RUNTIME,
+        "model": str(file),
+        "inputs": [str(folder / "fed.npy")],
+        "outputs": [str(folder / "outputs.npy")],
+        "kernels": kernels,
+        "threads": work.settings.threads,
+        "warmup": WARMUP_RUNS,
+        "runs": work.settings.latency_runs,
+    }
+    return local.measure(request, folder)
+
+
+def _feed(samples: Samples, spec: TensorSpec, path: Path) -> None:
+    """Write the samples as the file's own input type, a chunk at a time."""
+    inputs, _ = samples.arrays()
+    if spec.scale is None and inputs.dtype == spec.dtype:
+        path.unlink(missing_ok=True)
+        path.hardlink_to(samples.inputs)
+        return
+    file = np.lib.format.open_memmap(path, mode="w+", dtype=spec.dtype, shape=inputs.shape)
+    for start in range(0, len(inputs), CHUNK):
+        file[start : start + CHUNK] = quantize(inputs[start : start + CHUNK], spec)
+    file.flush()
+
+
+def _metrics(
+    artifact: Artifact, raw: Array, reference: Array | None, samples: Samples
+) -> tuple[Metric, ...]:
+    outputs = dequantize(raw, artifact.outputs[0])
+    _, labels = samples.arrays()
+    if reference is None:
+        return classification(outputs, labels)
+    names = artifact.card.labels if artifact.card else ()
+    return paired_classification(outputs, reference, labels, names)
+
+
+def _keep_golden(path: Path, fed: Path, raw: Array, samples: Samples) -> None:
+    inputs, labels = np.load(fed, mmap_mode="r"), np.load(samples.labels)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    chosen = slice(0, GOLDEN_SAMPLES)
+    np.savez(path, inputs=inputs[chosen], outputs=raw[chosen], labels=labels[chosen])
+
+
+def _about_data(work: Workspace, samples: Samples) -> dict[str, Any]:
+    assert work.data is not None
+    return {
+        "data": work.data.name,
+        "data_sha256": work.data.fingerprint,
+        "n": samples.n,
+        "seed": work.settings.seed,
+    }

@@ -1,0 +1,1 @@
+"""Packages for apps: `package(run, artifact, target, run_folder, output) -> Package`."""

@@ -1,0 +1,69 @@
+"""The folder is the registry: a plugin is a module in its kind's package."""
+
+import importlib
+import importlib.metadata
+import pkgutil
+from pathlib import Path
+from types import ModuleType
+
+from edgekit.core.suggest import did_you_mean
+from edgekit.errors import MissingExtraError, UsageError
+
+ROOT = Path(__file__).parent
+
+# Which extra brings a top-level module, for the error that names it.
+EXTRA_OF = {
+    "tensorflow": "tensorflow",
+    "keras": "tensorflow",
+    "ai_edge_quantizer": "tensorflow",
+    "torch": "torch",
+    "torchao": "torch",
+    "executorch": "torch",
+    "sklearn": "data",
+    "onnx": "onnx",
+}
+
+
+def names(kind: str) -> tuple[str, ...]:
+    """Return the plugins of `kind` (a package of edgekit), sorted, without importing them."""
+    found = pkgutil.iter_modules([str(ROOT / kind)])
+    return tuple(sorted(module.name for module in found if not module.name.startswith("_")))
+
+
+def load(kind: str, name: str) -> ModuleType:
+    """Import one plugin. Raises `UsageError` with a suggestion where there is none."""
+    if name not in names(kind):
+        raise UsageError(
+            f"got {kind.removesuffix('s')} '{name}', expected a known one",
+            did_you_mean(name, names(kind)),
+        )
+    return importlib.import_module(f"edgekit.{kind}.{name}")
+
+
+def source_of(kind: str, name: str) -> bytes:
+    """Return the plugin's code as bytes: part of the cache key of what it makes."""
+    return (ROOT / kind / f"{name}.py").read_bytes()
+
+
+def versions(packages: tuple[str, ...]) -> dict[str, str]:
+    """Return the installed version of each package, by metadata alone: nothing is imported.
+
+    Raises `MissingExtraError` for the first that is not installed.
+    """
+    found = {}
+    for package in packages:
+        try:
+            found[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            raise missing(package.replace("-", "_")) from None
+    return found
+
+
+def missing(module: str) -> MissingExtraError:
+    """Return the error for a module that an extra would bring."""
+    top = module.split(".")[0]
+    extra = EXTRA_OF.get(top, "all")
+    return MissingExtraError(
+        f"got no installed package '{top}', expected it for this",
+        f"install it: pip install 'edgekit[{extra}]'",
+    )

@@ -1,0 +1,1 @@
+"""Reports: `render(run) -> text`, pure."""

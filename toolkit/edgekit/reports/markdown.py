@@ -1,0 +1,90 @@
+"""A report for people, in Markdown."""
+
+from edgekit.core.run import Run
+from edgekit.core.table import Table, choice_lines, full_table, interval
+from edgekit.core.verdict import Check, Verdict
+
+SUFFIX = ".md"
+
+
+def render(run: Run) -> str:
+    """Return the table, which file to ship, all checks that did not pass, and the evidence."""
+    parts = [
+        f"# {run.name}",
+        f"Run `{run.id}`, {run.created}, edgekit {run.edgekit_version}. Made by `{run.command}`.",
+        "## Which file to ship",
+        "\n".join(f"- {line}" for line in choice_lines(run)),
+        "## Files",
+        _table(full_table(run)),
+        "`open` means that nothing failed and something could not be measured here. Latency and "
+        "memory are this host's; a device's budget is met only by measuring on the device.",
+        *_failures(run),
+        "## Checks that did not pass",
+        "\n".join(_open_checks(run)) or "None.",
+        "## Evidence",
+        "\n".join(_evidence(run)),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _table(table: Table) -> str:
+    rows = [table.columns, ("---",) * len(table.columns), *table.rows]
+    return "\n".join(f"| {' | '.join(_escape(cell) for cell in row)} |" for row in rows)
+
+
+def _escape(cell: str) -> str:
+    return cell.replace("|", "\\|").replace("\n", " ")
+
+
+def _failures(run: Run) -> list[str]:
+    if not run.failures:
+        return []
+    lines = [
+        f"- {f.model} {f.format} {f.recipe}: {_escape(f.error.message)}" for f in run.failures
+    ]
+    return ["## Not made", "\n".join(lines)]
+
+
+def _open_checks(run: Run) -> list[str]:
+    return [
+        _check_line(run, verdict, check)
+        for verdict in run.verdicts
+        for check in verdict.checks
+        if check.status != "pass"
+    ]
+
+
+def _check_line(run: Run, verdict: Verdict, check: Check) -> str:
+    label = run.artifact(verdict.artifact_sha256).label
+    limit = f", limit {check.limit:g} {check.unit}" if isinstance(check.limit, float) else ""
+    return (
+        f"- {verdict.target}, {label}: **{check.name}** {check.status}{limit}. {_escape(check.why)}"
+    )
+
+
+def _evidence(run: Run) -> list[str]:
+    lines = []
+    for model in run.models:
+        accuracy = model.baseline.metric("accuracy") if model.baseline else None
+        if model.baseline and accuracy:
+            got = f"{100 * accuracy.value:.2f} % of n = {accuracy.n}"
+            lines.append(
+                f"- {model.card.name} ({model.source.framework}), float: {got}, data "
+                f"`{model.baseline.data}`, seed {run.seed}, {model.baseline.runtime_version}"
+            )
+    for measured in run.measurements:
+        label = run.artifact(measured.artifact_sha256).label
+        if measured.error:
+            lines.append(f"- {label}, {measured.kernels} kernels: {_escape(measured.error.message)}")
+            continue
+        flips = [measured.metric(name) for name in ("right_to_wrong", "wrong_to_right")]
+        worst = measured.metric("worst_class_drop")
+        text = f"- {label}, {measured.runtime_version}, {measured.kernels} kernels, {measured.grade}"
+        text += f" ({measured.host}), n = {measured.n}"
+        if flips[0] and flips[1]:
+            text += f": {flips[0].value:.0f} right→wrong, {flips[1].value:.0f} wrong→right"
+        if worst:
+            drop = interval(worst.value, worst.low, worst.high)
+            text += f"; worst class {worst.detail}: {drop} points of n = {worst.n}"
+        lines.append(text)
+    return lines

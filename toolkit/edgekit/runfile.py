@@ -1,0 +1,170 @@
+"""Executing edgekit.toml, and reading Runs back."""
+
+import itertools
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from edgekit import modelfile, pipeline, plugins, store, targets
+from edgekit.config import ModelSection, RunConfig
+from edgekit.convert import Model
+from edgekit.core.card import ModelCard
+from edgekit.core.recipe import Recipe, parse_recipe
+from edgekit.core.run import SCHEMA_VERSION, Run
+from edgekit.core.target import Budgets, Target
+from edgekit.errors import UsageError
+from edgekit.package import package
+from edgekit.train import suffix_of, train, with_settings
+from edgekit.workspace import Settings, Step, Workspace, workspace
+
+
+def read_run(folder: Path) -> Run:
+    """Read a run's record. Raises `UsageError` for one that is broken or from another version."""
+    path = folder / "run.json"
+    try:
+        run = Run.from_json(path.read_bytes())
+    except (OSError, ValidationError) as error:
+        raise UsageError(
+            f"got an unreadable record {path}", "run the job again with this version of edgekit"
+        ) from error
+    if run.schema_version != SCHEMA_VERSION:
+        raise UsageError(
+            f"got schema version {run.schema_version} in {path}, expected {SCHEMA_VERSION}",
+            "run the job again with this version of edgekit",
+        )
+    return run
+
+
+def execute(  # noqa: PLR0913
+    config: RunConfig, root: Path, step: Step, *, use_cache: bool, trust: bool, command: str
+) -> tuple[Run, Path, list[Path]]:
+    """Do all that the file asks; return the Run, its folder, and the reports and packages written.
+
+    Nothing is left of a run that does not end.
+    """
+    settings = Settings(
+        seed=config.seed,
+        trust=trust,
+        use_cache=use_cache,
+        skip_bad=config.data.skip_bad,
+        threads=config.threads,
+        latency_runs=config.latency_runs,
+    )
+    profiles, recipes = _profiles(config, root), _recipes(config)
+    models = [_model(section, root) for section in config.models]
+    _check_names(models)
+    with workspace(settings, step, _data(config.data.source, root)) as work:
+        folder = store.new_run_folder(root / config.output)
+        try:
+            models = _trained(models, config, folder, work)
+            found = pipeline.Findings()
+            attempts = pipeline.plan(models, recipes, profiles)
+            pipeline.convert_all(attempts, work, found)
+            pipeline.measure_all(models, profiles, work, found, folder)
+            run = pipeline.record(folder, found, profiles, work, name=config.name, command=command)
+        finally:
+            pipeline.discard(folder)
+    return run, folder, _write(run, folder, config)
+
+
+def plan_lines(config: RunConfig, root: Path) -> list[str]:
+    """Return in words what `execute` would do, in order."""
+    profiles, recipes = _profiles(config, root), _recipes(config)
+    models = [_model(section, root) for section in config.models]
+    _check_names(models)
+    names = [f"{model.card.name} ({model.source.framework})" for model in models]
+    lines = [
+        f"train {name} on {config.data.source}"
+        for name, section in zip(names, config.models, strict=True)
+        if section.train is not None
+    ]
+    lines += [
+        f"convert {a.model.card.name} ({a.model.source.framework}) to {a.format} by {a.recipe.name}"
+        for a in pipeline.plan(models, recipes, profiles)
+    ]
+    lines.append(f"judge every file for {', '.join(target.id for target in profiles)}")
+    lines += [f"write the {name} report" for name in config.reports]
+    lines += [f"package for {p.target} as {p.kind}" for p in config.packages]
+    return lines
+
+
+def _profiles(config: RunConfig, root: Path) -> tuple[Target, ...]:
+    """Load the targets, with the file's own budgets in place of theirs."""
+    refs = [str(root / name) if name.endswith(".toml") else name for name in config.targets]
+    given = {name: limit for name, limit in config.budgets if limit is not None}
+    return tuple(
+        target.model_copy(update={"budgets": Budgets(**{**dict(target.budgets), **given})})
+        for target in map(targets.load, dict.fromkeys(refs))
+    )
+
+
+def _recipes(config: RunConfig) -> list[Recipe]:
+    return [
+        parse_recipe(name, calibration_n=config.data.calibration, calibration_seed=config.seed)
+        for name in dict.fromkeys(config.recipes)
+    ]
+
+
+def _data(source: str, root: Path) -> str:
+    """Make a data path relative to the config's folder; a name stays a name."""
+    kind, colon, rest = source.rpartition(":")
+    if not colon and source in plugins.names("data"):
+        return source
+    return f"{kind}{colon}{root / rest}"
+
+
+def _model(section: ModelSection, root: Path) -> Model:
+    ref = section.source if modelfile.is_zoo_name(section.source) else str(root / section.source)
+    source = modelfile.resolve(
+        ref,
+        framework=section.framework,
+        weights=root / section.weights if section.weights else None,
+    )
+    found = modelfile.card_of(source, root / section.card if section.card else None)
+    card = found or ModelCard(name=Path(source.path).stem)
+    if section.input:
+        card = card.model_copy(update={"input_shape": section.input})
+    model = Model(source, card)
+    return with_settings(model, section.train) if section.train else model
+
+
+def _check_names(models: list[Model]) -> None:
+    """Refuse two models whose files would have the same name."""
+    for one, other in itertools.combinations(models, 2):
+        if (one.card.name, one.source.framework) == (other.card.name, other.source.framework):
+            raise UsageError(
+                f"got two {one.source.framework} models called {one.card.name}",
+                "give one of them a card with another name",
+            )
+
+
+def _trained(
+    models: list[Model], config: RunConfig, folder: Path, work: Workspace
+) -> list[Model]:
+    """Train the models whose section asks for it; their files stay in the run's folder."""
+    result = []
+    for model, section in zip(models, config.models, strict=True):
+        if section.train is None:
+            result.append(model)
+            continue
+        framework = model.source.framework
+        file = folder / "models" / f"{model.card.name}{suffix_of(framework)}"
+        done = train(model, file, work)
+        result.append(Model(modelfile.resolve(str(done.file)), done.card))
+    return result
+
+
+def _write(run: Run, folder: Path, config: RunConfig) -> list[Path]:
+    """Write the reports and packages that the file asks for, from the finished Run."""
+    written = []
+    for name in config.reports:
+        report = plugins.load("reports", name)
+        path = folder / f"report{report.SUFFIX}"
+        store.write_text(path, report.render(run))
+        written.append(path)
+    for asked in config.packages:
+        made, _ = package(
+            run, folder, asked.kind, folder / "packages", target=asked.target, artifact=None
+        )
+        written.append(Path(made.path))
+    return written

@@ -1,0 +1,1 @@
+"""Where models come from. A source is a module with `SUFFIXES`, `HUB` and `load(...)`."""

@@ -1,0 +1,63 @@
+"""Float `.tflite` files: run by LiteRT, and quantized further by the tflite exporter."""
+
+import math
+from pathlib import Path
+
+import numpy as np
+
+from edgekit.core.artifact import FloatModel, ModelSource
+from edgekit.core.card import ModelCard
+from edgekit.core.tensor import Array, TensorSpec
+from edgekit.errors import ModelLoadError
+
+SUFFIXES = (".tflite",)
+HUB = "tflite"
+PACKAGES = ("ai-edge-litert",)
+
+
+def load(source: ModelSource, card: ModelCard, *, trust: bool, seed: int = 0) -> FloatModel:
+    """Load the file. Raises `ModelLoadError` where it is broken or already quantized."""
+    del card, trust, seed  # nothing in the file runs, and its shapes and weights are its own
+    from ai_edge_litert.interpreter import Interpreter  # noqa: PLC0415 - only when it is used
+
+    path = Path(source.path)
+    try:
+        interpreter = Interpreter(model_content=path.read_bytes(), num_threads=1)
+        interpreter.allocate_tensors()
+    except (ValueError, RuntimeError, OSError) as error:
+        raise ModelLoadError(
+            f"got a file that LiteRT cannot load: {path}: {error}", "it may be truncated"
+        ) from error
+    inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
+    if len(inputs) != 1 or len(outputs) != 1:
+        raise ModelLoadError(
+            f"got {len(inputs)} inputs and {len(outputs)} outputs in {path}, expected one of each"
+        )
+    if inputs[0]["dtype"] is not np.float32:
+        raise ModelLoadError(
+            f"got a quantized file: {path}, expected float32 inputs", "start from the fp32 file"
+        )
+
+    def predict(batch: Array) -> Array:
+        rows = []
+        for sample in batch:
+            interpreter.set_tensor(inputs[0]["index"], sample[None].astype(np.float32))
+            interpreter.invoke()
+            rows.append(interpreter.get_tensor(outputs[0]["index"])[0])
+        return np.stack(rows)
+
+    return FloatModel(
+        source=source,
+        hub=HUB,
+        native=path,
+        inputs=tuple(_spec(detail) for detail in inputs),
+        outputs=tuple(_spec(detail) for detail in outputs),
+        predict=predict,
+    )
+
+
+def _spec(detail: dict[str, object]) -> TensorSpec:
+    shape = tuple(int(size) for size in detail["shape"])  # type: ignore[attr-defined]
+    if math.prod(shape) < 1:
+        raise ModelLoadError(f"got a tensor of shape {shape} at the border of the model")
+    return TensorSpec(name=str(detail["name"]), shape=shape, dtype=np.dtype(detail["dtype"]).name)  # type: ignore[call-overload]

@@ -1,0 +1,200 @@
+"""The only reader and writer of runs and of the cache: content hashes, atomic writes.
+
+Nothing is ever changed in place: a file or folder is made under a temporary name on the same file
+system and renamed, so a reader sees all of it or nothing, and two processes cannot harm each other.
+"""
+
+import contextlib
+import errno
+import hashlib
+import json
+import os
+import secrets
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO, Any
+
+import platformdirs
+
+from edgekit.errors import StorageError, UsageError
+
+DAY_S = 24 * 3600
+
+
+def sha256_file(path: Path) -> str:
+    """Return the hex digest of a file's bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def sha256_bytes(data: bytes) -> str:
+    """Return the hex digest of bytes."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def sha256_tree(path: Path) -> str:
+    """Return one digest over a file, or over names and bytes of all files below a folder."""
+    if path.is_file():
+        return sha256_file(path)
+    digest = hashlib.sha256()
+    for file in sorted(p for p in path.rglob("*") if p.is_file()):
+        digest.update(f"{file.relative_to(path).as_posix()}\0{sha256_file(file)}\n".encode())
+    return digest.hexdigest()
+
+
+def key_of(parts: Any) -> str:  # noqa: ANN401 - anything that JSON can hold
+    """Return the content address of JSON-able `parts`: the same parts, the same key."""
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def cache_folder() -> Path:
+    """Return `$EDGEKIT_CACHE`, or the user's cache folder."""
+    configured = os.environ.get("EDGEKIT_CACHE")
+    return Path(configured) if configured else Path(platformdirs.user_cache_dir("edgekit"))
+
+
+@contextlib.contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turn what the file system refuses into a `StorageError` that names `path`."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
+            raise StorageError(
+                f"got a full disk while writing {path}, expected room for it",
+                "free some space; nothing half-written was left",
+            ) from error
+        if isinstance(error, PermissionError) or error.errno == errno.EROFS:
+            raise StorageError(
+                f"got no permission to write {path}", "choose another folder with -o"
+            ) from error
+        if isinstance(error, NotADirectoryError | FileExistsError):
+            raise StorageError(
+                f"got a file where a folder is needed: {error.filename}",
+                "choose another folder with -o",
+            ) from error
+        raise
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Give a temporary path beside `path`; rename it to `path` if the block succeeds."""
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    with writing(path):
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            yield temporary
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write a file whole or not at all."""
+    with replacing(path) as temporary:
+        temporary.write_bytes(data)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file whole or not at all, as UTF-8."""
+    write_bytes(path, text.encode())
+
+
+def copy_file(source: Path, path: Path) -> None:
+    """Copy a file whole or not at all."""
+    with replacing(path) as temporary:
+        shutil.copyfile(source, temporary)
+
+
+@contextlib.contextmanager
+def scratch() -> Iterator[Path]:
+    """Give a temporary folder inside the cache, gone afterwards; sweep what a crash left there."""
+    root = cache_folder() / "tmp"
+    with writing(root):
+        root.mkdir(parents=True, exist_ok=True)
+        _sweep(root)
+        folder = Path(tempfile.mkdtemp(dir=root))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _sweep(root: Path) -> None:
+    for leftover in root.iterdir():
+        with contextlib.suppress(OSError):
+            if time.time() - leftover.stat().st_mtime > DAY_S:
+                shutil.rmtree(leftover, ignore_errors=True)
+
+
+def spill(stream: IO[bytes]) -> IO[bytes]:
+    """Copy a stream to a nameless temporary file on disk and return it, rewound.
+
+    For decompressed data that is then memory-mapped, so that memory does not grow with it.
+    """
+    root = cache_folder() / "tmp"
+    with writing(root):
+        root.mkdir(parents=True, exist_ok=True)
+        file = tempfile.TemporaryFile(dir=root)  # noqa: SIM115 - the memory map outlives this call
+        shutil.copyfileobj(stream, file, 1024 * 1024)
+        file.flush()
+        file.seek(0)
+    return file
+
+
+def cached(key: str) -> Path | None:
+    """Return the folder stored under `key`, or None."""
+    folder = cache_folder() / "artifacts" / key
+    return folder if folder.is_dir() else None
+
+
+def keep(key: str, fill: Callable[[Path], None], *, replace: bool = False) -> Path:
+    """Store under `key` what `fill` writes into an empty folder, and return the folder.
+
+    Where another process was first, its copy stays, unless `replace` asks for this one.
+    """
+    final = cache_folder() / "artifacts" / key
+    with scratch() as folder, writing(final):
+        fill(folder)
+        final.parent.mkdir(parents=True, exist_ok=True)
+        if replace and final.exists():
+            final.rename(folder.with_name(folder.name + ".old"))
+            shutil.rmtree(folder.with_name(folder.name + ".old"), ignore_errors=True)
+        try:
+            folder.rename(final)
+        except OSError as error:
+            if error.errno not in {errno.ENOTEMPTY, errno.EEXIST}:
+                raise
+    return final
+
+
+def new_run_folder(parent: Path) -> Path:
+    """Make and return a folder for one run; its name sorts by time and is nobody else's."""
+    stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
+    folder = parent / f"{stamp}-{secrets.token_hex(3)}"
+    with writing(folder):
+        folder.mkdir(parents=True)
+    return folder
+
+
+def find_run(ref: str, parent: Path = Path("runs")) -> Path:
+    """Return the folder of a run: a path to it, its id, or `latest`.
+
+    Raises `UsageError` where there is no such run.
+    """
+    if ref == "latest":
+        finished = sorted(path.parent for path in parent.glob("*/run.json"))
+        if finished:
+            return finished[-1]
+    for candidate in (Path(ref), parent / ref):
+        folder = candidate.parent if candidate.name == "run.json" else candidate
+        if (folder / "run.json").is_file():
+            return folder
+    raise UsageError(
+        f"got run '{ref}', expected a folder with a run.json in it",
+        f"make one with 'edgekit run'; looked in {parent.resolve()}",
+    )

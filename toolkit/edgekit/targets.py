@@ -1,0 +1,81 @@
+"""Reading target profiles."""
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from edgekit import resources
+from edgekit.core.suggest import did_you_mean
+from edgekit.core.target import Target
+from edgekit.errors import TargetError
+
+ENTRY = "{name}.toml"
+
+
+def known() -> tuple[str, ...]:
+    """Return the ids of all targets that can be found, sorted."""
+    return resources.listing("targets", ENTRY)
+
+
+def load(ref: str) -> Target:
+    """Return the target with id `ref`, or the profile in the file `ref`."""
+    if ref.endswith(".toml"):
+        return check(Path(ref))
+    return check(resources.find("targets", ref, ENTRY))
+
+
+def check(path: Path) -> Target:
+    """Read a profile. Raises `TargetError` naming every wrong field."""
+    try:
+        data = tomllib.loads(path.read_text())
+    except FileNotFoundError:
+        raise TargetError(f"got no file {path}", "check the path") from None
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise TargetError(f"got an unreadable profile {path}: {error}") from error
+    try:
+        return Target.model_validate(data)
+    except ValidationError as error:
+        wrong = "\n".join(f"  {line}" for line in wrong_fields(error, Target))
+        raise TargetError(
+            f"got {error.error_count()} wrong fields in {path}:\n{wrong}",
+            "edgekit targets schema prints the schema of a profile",
+        ) from error
+
+
+def wrong_fields(error: ValidationError, model: type[BaseModel]) -> list[str]:
+    """Return one line for each wrong field, with a suggestion for a misspelt one."""
+    lines = []
+    for problem in error.errors():
+        place = ".".join(map(str, problem["loc"])) or "file"
+        if problem["type"] == "extra_forbidden":
+            hint = did_you_mean(str(problem["loc"][-1]), _siblings(model, problem["loc"][:-1]))
+            lines.append(f"{place}: unknown field; {hint}")
+        else:
+            got = "" if problem["type"] == "missing" else f" (got {problem['input']!r:.60})"
+            lines.append(f"{place}: {problem['msg'].lower()}{got}")
+    return lines
+
+
+def _siblings(model: type[BaseModel], path: tuple[int | str, ...]) -> list[str]:
+    """Return the field names of the record that `path` leads to."""
+    schema = model.model_json_schema()
+    node: dict[str, Any] = schema
+    for step in path:
+        if isinstance(step, int):
+            node = _follow(node.get("items", {}), schema)
+        else:
+            node = _follow(node.get("properties", {}).get(step, {}), schema)
+    return list(node.get("properties", {}))
+
+
+def _follow(node: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
+    """Return the record behind references and optional fields."""
+    for option in [node, *node.get("anyOf", [])]:
+        if "$ref" in option:
+            found: dict[str, Any] = schema["$defs"][option["$ref"].split("/")[-1]]
+            return found
+        if option.get("type") == "array":
+            return option
+    return node

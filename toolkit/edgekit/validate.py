@@ -1,0 +1,159 @@
+"""Validating artifacts that were made before, or elsewhere."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+from pydantic import ValidationError
+
+from edgekit import modelfile, pipeline, plugins, store
+from edgekit.convert import Model, specs_of
+from edgekit.core.artifact import Artifact, ModelSource
+from edgekit.core.card import ModelCard
+from edgekit.core.recipe import Recipe
+from edgekit.core.run import ModelRecord, Run
+from edgekit.core.target import Target
+from edgekit.errors import DataError, ModelLoadError, UsageError
+from edgekit.inspection import inspect
+from edgekit.measure import baseline, measure
+from edgekit.runfile import read_run
+from edgekit.workspace import Settings, Step, Workspace, workspace
+
+
+class Subject(NamedTuple):
+    """A file to validate, and the float model it came from where the record says so."""
+
+    artifact: Artifact
+    file: Path
+    model: Model | None
+
+
+def subjects(ref: str, card: Path | None, runs: Path) -> list[Subject]:
+    """Return what `ref` names: one converted file, or all files of a run."""
+    path = Path(ref)
+    if path.is_file() and path.suffix != ".json":
+        return [_from_file(path, card)]
+    if path.suffix and not path.exists():
+        raise ModelLoadError(f"got no file {ref}", "check the path")
+    folder = store.find_run(ref, runs)
+    run = read_run(folder)
+    models = {m.source.sha256: Model(m.source, m.card) for m in run.models}
+    return [
+        Subject(artifact, folder / artifact.path, models.get(artifact.source.sha256))
+        for artifact in run.artifacts
+    ]
+
+
+def _from_file(path: Path, card: Path | None) -> Subject:
+    facts = inspect(path)
+    exporters = {
+        plugins.load("exporters", name).SUFFIX: name for name in plugins.names("exporters")
+    }
+    if path.suffix not in exporters:
+        raise UsageError(
+            f"got {path}, expected a converted file to validate",
+            f"known: {' '.join(sorted(exporters))}; edgekit convert makes one",
+        )
+    record = path.with_name(f"{path.name}.artifact.json")
+    if record.is_file() and card is None:
+        return Subject(_from_record(record, facts["sha256"]), path, None)
+    given = modelfile.read_card(card) if card else ModelCard(name=path.stem)
+    framework = "keras" if path.suffix == ".tflite" else "torch"
+    source = ModelSource(
+        kind="unknown", framework=framework, ref=str(path), path=str(path), sha256=facts["sha256"]
+    )
+    inputs, outputs = specs_of(facts, "inputs"), specs_of(facts, "outputs")
+    if len(inputs) != 1 or len(outputs) != 1:
+        raise ModelLoadError(
+            f"got {len(inputs)} inputs and {len(outputs)} outputs in {path}, expected one of each",
+            "files with several inputs or outputs are not supported yet",
+        )
+    artifact = Artifact(
+        path=path.name,
+        format=exporters[path.suffix],
+        size_bytes=facts["size_bytes"],
+        sha256=facts["sha256"],
+        recipe=Recipe(name="unknown", io="int8" if inputs[0].dtype == "int8" else "float32"),
+        source=source,
+        inputs=inputs,
+        outputs=outputs,
+        op_histogram=facts["operators"],
+        card=given,
+    )
+    return Subject(artifact, path, None)
+
+
+def _from_record(record: Path, sha256: str) -> Artifact:
+    try:
+        artifact = Artifact.from_json(record.read_bytes())
+    except ValidationError as error:
+        raise UsageError(
+            f"got an unreadable record {record}: {modelfile.problems(error)}",
+            "convert the model again, or give --card",
+        ) from error
+    if artifact.sha256 != sha256:
+        raise UsageError(
+            f"got a file that is not the one its record describes: {record}",
+            "convert the model again, or give --card to validate the file as it is",
+        )
+    return artifact
+
+
+def validate(  # noqa: PLR0913 - what, against what, for whom, how, and where it is kept
+    found: list[Subject],
+    model: Model | None,
+    targets: tuple[Target, ...],
+    settings: Settings,
+    *,
+    data: str | None,
+    output: Path,
+    step: Step,
+    command: str,
+) -> tuple[Run, Path]:
+    """Measure the files here, judge them, and record a Run.
+
+    `model` is the float baseline; without it, files of a run use the model they were made from.
+    """
+    first = found[0].artifact.card
+    data = data or (first.trained.data if first and first.trained else None)
+    if data is None:
+        raise DataError("got no data to validate on", "give --data")
+    with workspace(settings, step, data) as work:
+        folder = store.new_run_folder(output)
+        try:
+            findings = pipeline.Findings()
+            for subject in found:
+                _measure(subject, model or subject.model, targets, work, findings, folder)
+            name = found[0].artifact.card.name if found[0].artifact.card else "validate"
+            run = pipeline.record(folder, findings, targets, work, name=name, command=command)
+        finally:
+            pipeline.discard(folder)
+    return run, folder
+
+
+def _measure(  # noqa: PLR0913, PLR0917
+    subject: Subject,
+    model: Model | None,
+    targets: tuple[Target, ...],
+    work: Workspace,
+    found: pipeline.Findings,
+    folder: Path,
+) -> None:
+    artifact = subject.artifact
+    if model is not None and artifact.card is not None and not artifact.card.trained:
+        # A file with no card of its own is fed as its float model is.
+        artifact = artifact.model_copy(update={"card": model.card})
+    samples = work.samples("test", artifact.preprocess)
+    reference = None
+    if model is not None:
+        floats, reference = baseline(model, work.samples(
+            "test", model.card.preprocess_for(model.framework)), work)
+        found.models.append(ModelRecord(source=model.source, card=model.card, baseline=floats))
+    kept = artifact.model_copy(update={"path": f"artifacts/{Path(artifact.path).name}"})
+    found.artifacts.append(kept)
+    found.files[kept.sha256] = subject.file
+    for kernels in pipeline.kernels_for(kept, targets):
+        golden = folder / "golden" / f"{kept.sha256[:16]}-{kernels}.npz"
+        done = measure(
+            kept, subject.file, samples, reference, work, kernels=kernels, golden=golden
+        )
+        found.measurements.append(done)

@@ -1,0 +1,107 @@
+"""What the steps of one job share: settings, a scratch folder, prepared samples, progress."""
+
+import contextlib
+import threading
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from edgekit import process, store
+from edgekit.core.dataset import Dataset
+from edgekit.core.preprocess import Preprocess
+from edgekit.errors import DataError
+from edgekit.samples import Samples, open_dataset
+
+Update = Callable[[dict[str, Any]], None]
+Step = Callable[[str], AbstractContextManager[Update]]
+
+
+@contextlib.contextmanager
+def silent(label: str) -> Iterator[Update]:
+    """Report nothing: the step for callers without a terminal."""
+    del label
+    yield lambda _: None
+
+
+class Settings(NamedTuple):
+    """What the user chose for the whole job."""
+
+    seed: int = 0
+    trust: bool = False
+    use_cache: bool = True
+    skip_bad: bool = False
+    threads: int = 1
+    latency_runs: int = 200
+    memory_bytes: int = 16 * 1024**3
+
+    @property
+    def limits(self) -> process.Limits:
+        """Return what each child may use."""
+        return process.Limits(memory_bytes=self.memory_bytes)
+
+
+@dataclass
+class Workspace:
+    """The shared state of one job; `folder` is gone when it ends."""
+
+    folder: Path
+    settings: Settings
+    step: Step = silent
+    data: Dataset | None = None
+    made: dict[str, Path] = field(default_factory=dict)
+    _prepared: dict[str, Samples] = field(default_factory=dict)
+    _locks: dict[str, threading.Lock] = field(default_factory=lambda: defaultdict(threading.Lock))
+
+    def lock(self, key: str) -> threading.Lock:
+        """Return the lock of one piece of work, so that two threads do not do it twice."""
+        return self._locks[key]
+
+    def samples(self, part: str, preprocess: Preprocess, n: int = 0) -> Samples:
+        """Return one part of the data, prepared once and kept for the job.
+
+        Raises `DataError` where the job has no data.
+        """
+        if self.data is None:
+            raise DataError(f"got no data, expected some for the {part} part", "give --data")
+        key = store.key_of([part, preprocess.model_dump(), n])
+        if key not in self._prepared:
+            payload = {
+                "data": self.data.name,
+                "part": part,
+                "n": n,
+                "seed": self.settings.seed,
+                "skip_bad": self.settings.skip_bad,
+                "preprocess": preprocess.model_dump(mode="json"),
+                "folder": str(self.folder / "samples" / key[:16]),
+            }
+            found = self.call("prepare", payload, DataError)
+            done = Samples(Path(found["inputs"]), Path(found["labels"]), found["n"])
+            self._prepared[key] = done
+        return self._prepared[key]
+
+    def call(
+        self,
+        job: str,
+        payload: dict[str, Any],
+        failure: type[Exception],
+        update: Update | None = None,
+    ) -> dict[str, Any]:
+        """Run one of `edgekit.jobs` in a child process."""
+        return process.call(
+            f"edgekit.jobs:{job}",
+            payload,
+            failure,  # type: ignore[arg-type]
+            limits=self.settings.limits,
+            progress=update,
+        )
+
+
+@contextlib.contextmanager
+def workspace(settings: Settings, step: Step = silent, data: str | None = None) -> Iterator[Workspace]:
+    """Open the data set, if any, and give a workspace for one job."""
+    dataset = open_dataset(data) if data else None
+    with store.scratch() as folder:
+        yield Workspace(folder, settings, step, dataset)
