@@ -9,6 +9,7 @@ and so does a child until its job imports more.
 import contextlib
 import ctypes
 import errno
+import gc
 import importlib
 import json
 import os
@@ -234,6 +235,9 @@ def _how_it_ended(code: int) -> str:
 def _main(job: str, answer_fd: int) -> None:
     global _answer_stream  # noqa: PLW0603 - one job per process
     _die_with_parent()
+    # Exporters build millions of small objects that live on: looking for garbage among them at the
+    # usual rate took a quarter of the time.
+    gc.set_threshold(200_000, 20, 100)
     payload = json.load(sys.stdin)
     _answer_stream = os.fdopen(answer_fd, "w")
     module, function = job.split(":")

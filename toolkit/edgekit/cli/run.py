@@ -14,6 +14,7 @@ def command(  # noqa: PLR0913, PLR0917 - a command line
     config: Annotated[Path, typer.Argument(help="The file that says what to do.")] = Path(
         "edgekit.toml"
     ),
+    data: options.Data = None,
     no_cache: options.NoCache = False,
     trust: options.Trust = False,
     dry_run: options.DryRun = False,
@@ -25,6 +26,11 @@ def command(  # noqa: PLR0913, PLR0917 - a command line
     from edgekit.runfile import execute, plan_lines  # noqa: PLC0415
 
     settings = read(config)
+    if data is not None:
+        # On the command line a path is relative to where the user is, not to the file.
+        here = Path(data).absolute() if Path(data).exists() else data
+        section = settings.data.model_copy(update={"source": str(here)})
+        settings = settings.model_copy(update={"data": section})
     if dry_run:
         lines = plan_lines(settings, config.parent)
         if as_json:
