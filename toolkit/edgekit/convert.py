@@ -118,14 +118,18 @@ def _export(model: Model, name: str, recipe: Recipe, key: str, work: Workspace) 
         }
         answer = work.call("export", payload, ExportError, update)
         exported, file = Exported.model_validate(answer["exported"]), Path(answer["file"])
-        parity = check_parity(file, name, exported, recipe, work)
+        parity = check_parity(file, name, exported, recipe)
         artifact = _artifact(model, name, recipe, key, exported, file, parity)
 
     def fill(target: Path) -> None:
         store.copy_file(file, target / file.name)
         store.write_text(target / "artifact.json", artifact.to_json())
 
-    return store.keep(key, fill, replace=not work.settings.use_cache)
+    if work.settings.use_cache:
+        return store.keep(key, fill)
+    fresh = work.folder / "fresh" / key
+    fill(fresh)
+    return fresh
 
 
 def cache_key(model: Model, name: str, recipe: Recipe, work: Workspace) -> str:
@@ -170,9 +174,7 @@ def _calibration(model: Model, recipe: Recipe, work: Workspace) -> str | None:
     return str(work.samples("calibration", preprocess, recipe.calibration_n).inputs)
 
 
-def check_parity(
-    file: Path, name: str, exported: Exported, recipe: Recipe, work: Workspace
-) -> Parity:
+def check_parity(file: Path, name: str, exported: Exported, recipe: Recipe) -> Parity:
     """Run the file once in a child process and hold it against the float model's outputs."""
     inputs = np.load(file.parent / "parity_inputs.npy")
     reference = np.load(file.parent / "parity_outputs.npy")

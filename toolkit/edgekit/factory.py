@@ -3,7 +3,9 @@
 import importlib.util
 import inspect
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from edgekit import plugins
@@ -11,7 +13,7 @@ from edgekit.core.artifact import ModelSource
 from edgekit.errors import EdgekitError, ModelLoadError
 
 
-def call(source: ModelSource) -> Any:  # noqa: ANN401 - whatever the user's function returns
+def call(source: ModelSource) -> Any:
     """Import the source's file, call its factory with the source's arguments, return the model.
 
     Arguments that the factory does not name are left out. Raises `ModelLoadError` for whatever goes
@@ -27,12 +29,7 @@ def call(source: ModelSource) -> Any:  # noqa: ANN401 - whatever the user's func
         module = importlib.util.module_from_spec(spec)
         sys.modules[spec.name] = module
         spec.loader.exec_module(module)
-        function = getattr(module, name, None)
-        if not callable(function):
-            known = [n for n, v in vars(module).items() if inspect.isfunction(v) and n[0] != "_"]
-            raise ModelLoadError(
-                f"got no function '{name}' in {path}", f"it has: {', '.join(known) or 'none'}"
-            )
+        function = _function(module, name, path)
         takes = inspect.signature(function).parameters
         return function(**{k: v for k, v in source.arguments.items() if k in takes})
     except EdgekitError:
@@ -44,3 +41,13 @@ def call(source: ModelSource) -> Any:  # noqa: ANN401 - whatever the user's func
             f"got {type(error).__name__} from {path.name}:{name}: {error}",
             "the factory must return a model when called without arguments",
         ) from error
+
+
+def _function(module: ModuleType, name: str, path: Path) -> Callable[..., Any]:
+    function: Callable[..., Any] | None = getattr(module, name, None)
+    if not callable(function):
+        known = [n for n, v in vars(module).items() if inspect.isfunction(v) and n[0] != "_"]
+        raise ModelLoadError(
+            f"got no function '{name}' in {path}", f"it has: {', '.join(known) or 'none'}"
+        )
+    return function

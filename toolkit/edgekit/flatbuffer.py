@@ -31,7 +31,7 @@ def read(path: Path) -> TfliteFile:
         raise ModelLoadError(
             f"got a file that is not TFLite: {path}", "it lacks the mark TFL3 at byte 4"
         )
-    from ai_edge_litert import schema_py_generated as schema  # noqa: PLC0415 - 40 ms
+    from ai_edge_litert import schema_py_generated as schema
 
     try:
         model = schema.ModelT.InitFromPackedBuf(data, 0)
@@ -44,7 +44,7 @@ def read(path: Path) -> TfliteFile:
         ) from error
 
 
-def _describe(model: Any, schema: Any) -> TfliteFile:  # noqa: ANN401 - generated classes
+def _describe(model: Any, schema: Any) -> TfliteFile:
     codes = [_op_name(code, schema) for code in model.operatorCodes]
     types = {v: k.lower() for k, v in vars(schema.TensorType).items() if isinstance(v, int)}
     operators = [op for graph in model.subgraphs for op in graph.operators]
@@ -64,21 +64,22 @@ def _describe(model: Any, schema: Any) -> TfliteFile:  # noqa: ANN401 - generate
     )
 
 
-def _op_name(code: Any, schema: Any) -> str:  # noqa: ANN401
+def _op_name(code: Any, schema: Any) -> str:
     if code.customCode:
         return f"CUSTOM:{_text(code.customCode)}"
     # Files from before 2020 keep the number in the narrow field.
     number = max(code.builtinCode, code.deprecatedBuiltinCode)
     names = {v: k for k, v in vars(schema.BuiltinOperator).items() if isinstance(v, int)}
-    return names.get(number, f"UNKNOWN:{number}")
+    return str(names.get(number, f"UNKNOWN:{number}"))
 
 
-def _spec(tensor: Any, types: dict[int, str]) -> TensorSpec:  # noqa: ANN401
+def _spec(tensor: Any, types: dict[int, str]) -> TensorSpec:
     signature = tensor.shapeSignature
     shape = tensor.shape if signature is None or not len(signature) else signature
     quantization = tensor.quantization
-    scales = None if quantization is None else quantization.scale
-    quantized = scales is not None and len(scales) == 1
+    scales: Any = () if quantization is None else quantization.scale
+    scales = () if scales is None else scales
+    quantized = len(scales) == 1
     return TensorSpec(
         name=_text(tensor.name),
         shape=tuple(int(size) for size in (() if shape is None else shape)),

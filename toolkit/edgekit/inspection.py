@@ -19,7 +19,8 @@ def inspect(path: Path) -> dict[str, Any]:
     kind = kinds.get(path.suffix.lower())
     if kind is None:
         raise ModelLoadError(
-            f"got a file of unknown kind '{path.suffix}': {path}", f"known: {' '.join(sorted(kinds))}"
+            f"got a file of unknown kind '{path.suffix}': {path}",
+            f"known: {' '.join(sorted(kinds))}",
         )
     payload = {"path": str(path), "kind": kind}
     return process.call("edgekit.jobs:inspect", payload, ModelLoadError)

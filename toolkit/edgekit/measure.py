@@ -89,7 +89,7 @@ def measure(  # noqa: PLR0913 - what is run, on what, against what, and where to
     )
 
 
-def _run(  # noqa: PLR0913, PLR0917
+def _run(
     artifact: Artifact,
     file: Path,
     samples: Samples,

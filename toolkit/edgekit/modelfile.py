@@ -46,12 +46,14 @@ def is_zoo_name(ref: str) -> bool:
 def _zoo(name: str, framework: str | None, weights: Path | None) -> ModelSource:
     folder = resources.find("models", name, CARD_ENTRY).parent
     if framework is None:
-        raise UsageError(f"got zoo model '{name}' with no framework", "give --framework keras|torch")
+        raise UsageError(
+            f"got zoo model '{name}' with no framework", "give --framework keras|torch"
+        )
     path = folder / f"{framework}.py"
     if not path.is_file():
         raise UsageError(f"got no {framework} builder for '{name}'")
     card = read_card(folder / "model.toml")
-    arguments = {"shape": list(card.input_shape), "classes": card.classes}
+    arguments: dict[str, object] = {"shape": list(card.input_shape), "classes": card.classes}
     return _from_code(name, path, "build", framework, weights, arguments)
 
 
@@ -63,7 +65,7 @@ def _factory(
     return _from_code(ref, path, factory, framework or _imported(path), weights, {})
 
 
-def _from_code(  # noqa: PLR0913, PLR0917
+def _from_code(
     ref: str,
     path: Path,
     factory: str,
@@ -117,9 +119,7 @@ def _file(ref: str) -> ModelSource:
         raise UsageError(f"got a Python file with no factory: {ref}", f"name it: {ref}:build")
     kind = suffixes.get(path.suffix.lower())
     if kind is None:
-        raise ModelLoadError(
-            f"got a file of unknown kind '{path.suffix}': {ref}", _kinds(suffixes)
-        )
+        raise ModelLoadError(f"got a file of unknown kind '{path.suffix}': {ref}", _kinds(suffixes))
     if not path.stat().st_size:
         raise ModelLoadError(f"got an empty file: {ref}", "copy it again")
     return ModelSource(

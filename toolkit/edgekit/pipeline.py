@@ -157,7 +157,7 @@ def judge_all(targets: tuple[Target, ...], found: Findings) -> tuple[Verdict, ..
     )
 
 
-def record(  # noqa: PLR0913
+def record(
     folder: Path,
     found: Findings,
     targets: tuple[Target, ...],

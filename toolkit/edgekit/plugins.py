@@ -61,7 +61,7 @@ def versions(packages: tuple[str, ...]) -> dict[str, str]:
 
 def missing(module: str) -> MissingExtraError:
     """Return the error for a module that an extra would bring."""
-    top = module.split(".")[0]
+    top = module.split(".", maxsplit=1)[0]
     extra = EXTRA_OF.get(top, "all")
     return MissingExtraError(
         f"got no installed package '{top}', expected it for this",

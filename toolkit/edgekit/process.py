@@ -94,7 +94,7 @@ def run_program(argv: list[str], limits: Limits, environment: dict[str, str]) ->
             raise JobDied(_how_it_ended(code), child.log())
 
 
-def report(**event: Any) -> None:  # noqa: ANN401 - whatever JSON can hold
+def report(**event: Any) -> None:
     """Send a progress event from inside a job to the parent; does nothing outside of a job."""
     if _answer_stream is not None:
         _answer_stream.write(json.dumps({"progress": event}) + "\n")
@@ -247,8 +247,8 @@ def _main(job: str, answer_fd: int) -> None:
         traceback.print_exc()
         message = {"error": error.record()}
     except MemoryError:
-        error = InternalError(f"got out of memory in {function}", "the job's limit was reached")
-        message = {"error": error.record()}
+        limit = InternalError(f"got out of memory in {function}", "the job's limit was reached")
+        message = {"error": limit.record()}
     except OSError as error:
         traceback.print_exc()
         message = {"error": _storage_error(error, function).record()}
@@ -274,6 +274,6 @@ def _storage_error(error: OSError, function: str) -> EdgekitError:
 
 
 if __name__ == "__main__":
-    # The jobs import this module by its name; both names must be the one module that holds the pipe.
+    # The jobs import this module by its name; both names must be the one that holds the pipe.
     sys.modules["edgekit.process"] = sys.modules["__main__"]
     _main(sys.argv[1], int(sys.argv[2]))

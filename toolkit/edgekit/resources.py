@@ -1,4 +1,4 @@
-"""Where the data that edgekit ships is found: the user's folder, the checkout, the installed copy."""
+"""Where shipped data is found: the user's folder, the checkout, the installed copy."""
 
 import os
 from pathlib import Path

@@ -1,6 +1,7 @@
 """Executing edgekit.toml, and reading Runs back."""
 
 import itertools
+import os
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -35,7 +36,7 @@ def read_run(folder: Path) -> Run:
     return run
 
 
-def execute(  # noqa: PLR0913
+def execute(
     config: RunConfig, root: Path, step: Step, *, use_cache: bool, trust: bool, command: str
 ) -> tuple[Run, Path, list[Path]]:
     """Do all that the file asks; return the Run, its folder, and the reports and packages written.
@@ -54,7 +55,7 @@ def execute(  # noqa: PLR0913
     models = [_model(section, root) for section in config.models]
     _check_names(models)
     with workspace(settings, step, _data(config.data.source, root)) as work:
-        folder = store.new_run_folder(root / config.output)
+        folder = store.new_run_folder(Path(os.path.relpath(root / config.output)))
         try:
             models = _trained(models, config, folder, work)
             found = pipeline.Findings()
@@ -138,9 +139,7 @@ def _check_names(models: list[Model]) -> None:
             )
 
 
-def _trained(
-    models: list[Model], config: RunConfig, folder: Path, work: Workspace
-) -> list[Model]:
+def _trained(models: list[Model], config: RunConfig, folder: Path, work: Workspace) -> list[Model]:
     """Train the models whose section asks for it; their files stay in the run's folder."""
     result = []
     for model, section in zip(models, config.models, strict=True):

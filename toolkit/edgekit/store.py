@@ -16,13 +16,21 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Protocol
 
 import platformdirs
 
 from edgekit.errors import StorageError, UsageError
 
 DAY_S = 24 * 3600
+
+
+class Readable(Protocol):
+    """Anything that `read(n)` takes bytes out of."""
+
+    def read(self, size: int = -1, /) -> bytes:
+        """Return at most `size` bytes, none at the end."""
+        ...
 
 
 def sha256_file(path: Path) -> str:
@@ -46,7 +54,7 @@ def sha256_tree(path: Path) -> str:
     return digest.hexdigest()
 
 
-def key_of(parts: Any) -> str:  # noqa: ANN401 - anything that JSON can hold
+def key_of(parts: Any) -> str:
     """Return the content address of JSON-able `parts`: the same parts, the same key."""
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
@@ -131,7 +139,7 @@ def _sweep(root: Path) -> None:
                 shutil.rmtree(leftover, ignore_errors=True)
 
 
-def spill(stream: IO[bytes]) -> IO[bytes]:
+def spill(stream: Readable) -> IO[bytes]:
     """Copy a stream to a nameless temporary file on disk and return it, rewound.
 
     For decompressed data that is then memory-mapped, so that memory does not grow with it.
@@ -152,18 +160,15 @@ def cached(key: str) -> Path | None:
     return folder if folder.is_dir() else None
 
 
-def keep(key: str, fill: Callable[[Path], None], *, replace: bool = False) -> Path:
+def keep(key: str, fill: Callable[[Path], None]) -> Path:
     """Store under `key` what `fill` writes into an empty folder, and return the folder.
 
-    Where another process was first, its copy stays, unless `replace` asks for this one.
+    An entry never changes once it is there: where another process was first, its copy stays.
     """
     final = cache_folder() / "artifacts" / key
     with scratch() as folder, writing(final):
         fill(folder)
         final.parent.mkdir(parents=True, exist_ok=True)
-        if replace and final.exists():
-            final.rename(folder.with_name(folder.name + ".old"))
-            shutil.rmtree(folder.with_name(folder.name + ".old"), ignore_errors=True)
         try:
             folder.rename(final)
         except OSError as error:

@@ -37,9 +37,10 @@ def check(path: Path) -> Target:
     try:
         return Target.model_validate(data)
     except ValidationError as error:
-        wrong = "\n".join(f"  {line}" for line in wrong_fields(error, Target))
+        wrong = wrong_fields(error, Target)
+        lines = "\n".join(f"  {line}" for line in wrong)
         raise TargetError(
-            f"got {error.error_count()} wrong fields in {path}:\n{wrong}",
+            f"got {len(wrong)} wrong fields in {path}:\n{lines}",
             "edgekit targets schema prints the schema of a profile",
         ) from error
 
@@ -47,7 +48,12 @@ def check(path: Path) -> Target:
 def wrong_fields(error: ValidationError, model: type[BaseModel]) -> list[str]:
     """Return one line for each wrong field, with a suggestion for a misspelt one."""
     lines = []
-    for problem in error.errors():
+    problems = error.errors()
+    inner = {problem["loc"][:-1] for problem in problems}
+    for problem in problems:
+        # A list whose only item is wrong counts as empty as well; once is enough.
+        if problem["type"] == "too_short" and problem["loc"] in inner:
+            continue
         place = ".".join(map(str, problem["loc"])) or "file"
         if problem["type"] == "extra_forbidden":
             hint = did_you_mean(str(problem["loc"][-1]), _siblings(model, problem["loc"][:-1]))
@@ -77,5 +83,6 @@ def _follow(node: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
             found: dict[str, Any] = schema["$defs"][option["$ref"].split("/")[-1]]
             return found
         if option.get("type") == "array":
-            return option
+            found_array: dict[str, Any] = option
+            return found_array
     return node

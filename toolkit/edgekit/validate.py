@@ -8,8 +8,7 @@ from pydantic import ValidationError
 from edgekit import modelfile, pipeline, plugins, store
 from edgekit.convert import Model, specs_of
 from edgekit.core.artifact import Artifact, ModelSource
-from edgekit.core.card import ModelCard
-from edgekit.core.recipe import Recipe
+from edgekit.core.recipe import UNKNOWN, Recipe
 from edgekit.core.run import ModelRecord, Run
 from edgekit.core.target import Target
 from edgekit.errors import DataError, ModelLoadError, UsageError
@@ -56,7 +55,6 @@ def _from_file(path: Path, card: Path | None) -> Subject:
     record = path.with_name(f"{path.name}.artifact.json")
     if record.is_file() and card is None:
         return Subject(_from_record(record, facts["sha256"]), path, None)
-    given = modelfile.read_card(card) if card else ModelCard(name=path.stem)
     framework = "keras" if path.suffix == ".tflite" else "torch"
     source = ModelSource(
         kind="unknown", framework=framework, ref=str(path), path=str(path), sha256=facts["sha256"]
@@ -72,12 +70,12 @@ def _from_file(path: Path, card: Path | None) -> Subject:
         format=exporters[path.suffix],
         size_bytes=facts["size_bytes"],
         sha256=facts["sha256"],
-        recipe=Recipe(name="unknown", io="int8" if inputs[0].dtype == "int8" else "float32"),
+        recipe=Recipe(name=UNKNOWN, io="int8" if inputs[0].dtype == "int8" else "float32"),
         source=source,
         inputs=inputs,
         outputs=outputs,
         op_histogram=facts["operators"],
-        card=given,
+        card=modelfile.read_card(card) if card else None,
     )
     return Subject(artifact, path, None)
 
@@ -123,14 +121,14 @@ def validate(  # noqa: PLR0913 - what, against what, for whom, how, and where it
             findings = pipeline.Findings()
             for subject in found:
                 _measure(subject, model or subject.model, targets, work, findings, folder)
-            name = found[0].artifact.card.name if found[0].artifact.card else "validate"
+            name = first.name if first else found[0].file.stem
             run = pipeline.record(folder, findings, targets, work, name=name, command=command)
         finally:
             pipeline.discard(folder)
     return run, folder
 
 
-def _measure(  # noqa: PLR0913, PLR0917
+def _measure(
     subject: Subject,
     model: Model | None,
     targets: tuple[Target, ...],
@@ -139,21 +137,20 @@ def _measure(  # noqa: PLR0913, PLR0917
     folder: Path,
 ) -> None:
     artifact = subject.artifact
-    if model is not None and artifact.card is not None and not artifact.card.trained:
+    if model is not None and artifact.card is None:
         # A file with no card of its own is fed as its float model is.
         artifact = artifact.model_copy(update={"card": model.card})
     samples = work.samples("test", artifact.preprocess)
     reference = None
     if model is not None:
-        floats, reference = baseline(model, work.samples(
-            "test", model.card.preprocess_for(model.framework)), work)
+        floats, reference = baseline(
+            model, work.samples("test", model.card.preprocess_for(model.framework)), work
+        )
         found.models.append(ModelRecord(source=model.source, card=model.card, baseline=floats))
     kept = artifact.model_copy(update={"path": f"artifacts/{Path(artifact.path).name}"})
     found.artifacts.append(kept)
     found.files[kept.sha256] = subject.file
     for kernels in pipeline.kernels_for(kept, targets):
         golden = folder / "golden" / f"{kept.sha256[:16]}-{kernels}.npz"
-        done = measure(
-            kept, subject.file, samples, reference, work, kernels=kernels, golden=golden
-        )
+        done = measure(kept, subject.file, samples, reference, work, kernels=kernels, golden=golden)
         found.measurements.append(done)

@@ -100,7 +100,9 @@ class Workspace:
 
 
 @contextlib.contextmanager
-def workspace(settings: Settings, step: Step = silent, data: str | None = None) -> Iterator[Workspace]:
+def workspace(
+    settings: Settings, step: Step = silent, data: str | None = None
+) -> Iterator[Workspace]:
     """Open the data set, if any, and give a workspace for one job."""
     dataset = open_dataset(data) if data else None
     with store.scratch() as folder:

@@ -81,8 +81,7 @@ def _run(arguments: list[str]) -> int:
         console.error(problem, as_json=as_json)
         return problem.exit_code
     except (typer.Abort, KeyboardInterrupt):
-        console.note("interrupted: nothing half-written was left")
-        return EXIT_INTERRUPTED
+        code = EXIT_INTERRUPTED
     except BrokenPipeError:
         # The reader of our output left, as `| head` does: nothing to say, nobody to say it to.
         sys.stderr.close()
@@ -97,6 +96,9 @@ def _run(arguments: list[str]) -> int:
         )
         console.error(bug, as_json=as_json)
         return bug.exit_code
+    # Typer itself answers some interrupts with this code, and says nothing.
+    if code == EXIT_INTERRUPTED:
+        console.note("interrupted: nothing half-written was left")
     return code if isinstance(code, int) else 0
 
 

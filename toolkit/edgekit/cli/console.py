@@ -25,7 +25,7 @@ def note(text: str) -> None:
     sys.stderr.write(text + "\n")
 
 
-def document(data: Any) -> None:  # noqa: ANN401 - JSON
+def document(data: Any) -> None:
     """Print the one JSON document of a command called with --json."""
     sys.stdout.write(json.dumps(data, indent=2) + "\n")
 
@@ -41,9 +41,9 @@ def error(problem: EdgekitError, *, as_json: bool) -> None:
 
 def table(data: "Table") -> None:
     """Print a table as wide as it needs, styled on a terminal."""
-    from rich.box import SIMPLE_HEAD  # noqa: PLC0415 - 60 ms that --help need not spend
-    from rich.console import Console  # noqa: PLC0415
-    from rich.table import Table as RichTable  # noqa: PLC0415
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table as RichTable
 
     shown = RichTable(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
     for column in data.columns:
@@ -62,8 +62,8 @@ def steps() -> Iterator["Step"]:
     if not sys.stderr.isatty():
         yield _plain_step
         return
-    from rich.console import Console  # noqa: PLC0415
-    from rich.progress import (  # noqa: PLC0415
+    from rich.console import Console
+    from rich.progress import (
         BarColumn,
         MofNCompleteColumn,
         Progress,

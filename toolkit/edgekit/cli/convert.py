@@ -1,4 +1,4 @@
-"""edgekit convert"""
+"""The verb `edgekit convert`."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -42,12 +42,12 @@ def command(  # noqa: PLR0913, PLR0917 - a command line
 
     Each file is run once and held against the float model before it counts.
     """
-    from edgekit import targets  # noqa: PLC0415 - --help must not import the work
-    from edgekit.cli import models_of  # noqa: PLC0415
-    from edgekit.convert import check_possible  # noqa: PLC0415
-    from edgekit.core.recipe import parse_recipe  # noqa: PLC0415
-    from edgekit.pipeline import plan  # noqa: PLC0415
-    from edgekit.workspace import Settings  # noqa: PLC0415
+    from edgekit import targets
+    from edgekit.cli import models_of
+    from edgekit.convert import check_possible
+    from edgekit.core.recipe import parse_recipe
+    from edgekit.pipeline import plan
+    from edgekit.workspace import Settings
 
     profiles = tuple(targets.load(name) for name in dict.fromkeys(target))
     recipes = [
@@ -77,9 +77,9 @@ def _convert(
     attempts: "list[Attempt]", settings: "Settings", data: str | None, output: Path
 ) -> "list[tuple[Path, Converted]]":
     """Convert all, then write them all, so that a failure leaves nothing behind."""
-    from edgekit import store  # noqa: PLC0415
-    from edgekit.convert import convert  # noqa: PLC0415
-    from edgekit.workspace import workspace  # noqa: PLC0415
+    from edgekit import store
+    from edgekit.convert import convert
+    from edgekit.workspace import workspace
 
     with console.steps() as step, workspace(settings, step, data) as work:
         done = [convert(a.model, a.format, a.recipe, work) for a in attempts]
@@ -103,7 +103,7 @@ def _show(files: "list[tuple[Path, Converted]]", as_json: bool) -> None:
         ]  # fmt: skip
         console.document({"files": entries})
         return
-    from edgekit.core.table import size  # noqa: PLC0415
+    from edgekit.core.table import size
 
     for path, made in files:
         parity = made.artifact.parity

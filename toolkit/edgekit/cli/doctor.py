@@ -1,4 +1,4 @@
-"""edgekit doctor"""
+"""The verb `edgekit doctor`."""
 
 import typer
 
@@ -9,8 +9,8 @@ EXAMPLE = "Example: edgekit doctor --json"
 
 def command(as_json: options.Json = False) -> None:
     """Say what is installed, whether the versions are known to work together, and how to repair."""
-    from edgekit.core.table import Table  # noqa: PLC0415 - --help must not import the work
-    from edgekit.doctor import examine  # noqa: PLC0415
+    from edgekit.core.table import Table
+    from edgekit.doctor import examine
 
     found = examine()
     if as_json:

@@ -1,4 +1,4 @@
-"""edgekit inspect"""
+"""The verb `edgekit inspect`."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,7 +15,7 @@ def command(
     as_json: options.Json = False,
 ) -> None:
     """Say what a model file holds: borders, operators, types. Nothing in it is run."""
-    from edgekit.inspection import inspect  # noqa: PLC0415 - --help must not import the work
+    from edgekit.inspection import inspect
 
     facts = inspect(file)
     if as_json:
@@ -25,9 +25,9 @@ def command(
         console.say(f"{key}: {_in_words(key, value)}")
 
 
-def _in_words(key: str, value: Any) -> str:  # noqa: ANN401 - JSON
-    from edgekit.core.table import size  # noqa: PLC0415
-    from edgekit.core.tensor import TensorSpec  # noqa: PLC0415
+def _in_words(key: str, value: Any) -> str:
+    from edgekit.core.table import size
+    from edgekit.core.tensor import TensorSpec
 
     if key in {"inputs", "outputs"}:
         specs = [TensorSpec.model_validate({"name": "", **spec}) for spec in value]

@@ -1,4 +1,4 @@
-"""edgekit models"""
+"""The verb `edgekit models`."""
 
 from edgekit.cli import console, options
 
@@ -7,8 +7,8 @@ EXAMPLE = "Example: edgekit models --json"
 
 def command(as_json: options.Json = False) -> None:
     """List the zoo."""
-    from edgekit import modelfile, resources  # noqa: PLC0415 - --help must not import the work
-    from edgekit.core.table import Table  # noqa: PLC0415
+    from edgekit import modelfile, resources
+    from edgekit.core.table import Table
 
     found = resources.listing("models", modelfile.CARD_ENTRY)
     cards = [

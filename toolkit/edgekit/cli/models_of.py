@@ -17,13 +17,17 @@ def resolve(  # noqa: PLR0913, PLR0917 - the options of one argument
     card: Path | None = None,
     input_shape: tuple[int, ...] | None = None,
     targets: tuple[Target, ...] = (),
+    fallback: ModelCard | None = None,
 ) -> Model:
-    """Return the model; for a zoo name without a framework, the one the first target needs."""
+    """Return the model; for a zoo name without a framework, the one the first target needs.
+
+    `fallback` is the card where the model has none: that of a file made from it.
+    """
     if framework is None and modelfile.is_zoo_name(ref):
         first = targets[0].formats[0] if targets else "tflite"
         framework = "torch" if first == "executorch" else "keras"
     source = modelfile.resolve(ref, framework=framework, weights=weights)
-    found = modelfile.card_of(source, card)
+    found = modelfile.card_of(source, card) or fallback
     if found is None:
         found = ModelCard(name=_name(source.path))
         if input_shape is None or not source.factory:

@@ -7,26 +7,26 @@ import typer
 
 
 def _targets(incomplete: str) -> list[str]:
-    from edgekit import targets  # noqa: PLC0415 - only when the shell asks
+    from edgekit import targets
 
     return [name for name in targets.known() if name.startswith(incomplete)]
 
 
 def _recipes(incomplete: str) -> list[str]:
-    from edgekit.core.recipe import RECIPES  # noqa: PLC0415
+    from edgekit.core.recipe import RECIPES
 
     return [name for name in RECIPES if name.startswith(incomplete)]
 
 
 def _models(incomplete: str) -> list[str]:
-    from edgekit import modelfile, resources  # noqa: PLC0415
+    from edgekit import modelfile, resources
 
     found = resources.listing("models", modelfile.CARD_ENTRY)
     return [name for name in found if name.startswith(incomplete)]
 
 
 def _plugins(kind: str, incomplete: str) -> list[str]:
-    from edgekit import plugins  # noqa: PLC0415
+    from edgekit import plugins
 
     return [name for name in plugins.names(kind) if name.startswith(incomplete)]
 
@@ -72,7 +72,9 @@ Targets = Annotated[
 Recipes = Annotated[
     list[str],
     typer.Option(
-        "--quantize", "-q", help="fp32, fp16, dynamic-int8, int8, int8-io8; repeats.",
+        "--quantize",
+        "-q",
+        help="fp32, fp16, dynamic-int8, int8, int8-io8; repeats.",
         autocompletion=_recipes,
     ),
 ]
@@ -84,7 +86,9 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on s
 Trust = Annotated[
     bool, typer.Option("--trust", help="Allow the model file to run its own code when loaded.")
 ]
-NoCache = Annotated[bool, typer.Option("--no-cache", help="Convert again, and replace the cache's.")]
+NoCache = Annotated[
+    bool, typer.Option("--no-cache", help="Convert again, and leave the cache alone.")
+]
 SkipBad = Annotated[bool, typer.Option("--skip-bad", help="Leave unreadable images out.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")]
 Threads = Annotated[int, typer.Option(min=1, help="Threads that the runtime may use.")]

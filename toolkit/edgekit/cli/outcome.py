@@ -40,8 +40,10 @@ def show(run: Run, folder: Path, *, as_json: bool, next_command: str = "") -> No
     else:
         _tables(run)
         for failure in run.failures:
-            console.say(f"not made: {failure.model} {failure.format} {failure.recipe}: "
-                        f"{failure.error.message}")
+            console.say(
+                f"not made: {failure.model} {failure.format} {failure.recipe}: "
+                f"{failure.error.message}"
+            )
         for measured in run.measurements:
             if measured.error:
                 label = run.artifact(measured.artifact_sha256).label
@@ -55,7 +57,7 @@ def show(run: Run, folder: Path, *, as_json: bool, next_command: str = "") -> No
 
 
 def _tables(run: Run) -> None:
-    """Print one table where the terminal holds it, else metrics and verdicts one after the other."""
+    """Print one table where the terminal holds it, else metrics and verdicts apart."""
     if sys.stdout.isatty() and _width() < WIDE:
         console.table(metrics_table(run))
         console.table(verdict_table(run))
@@ -64,6 +66,5 @@ def _tables(run: Run) -> None:
 
 
 def _width() -> int:
-
 
     return shutil.get_terminal_size().columns

@@ -1,4 +1,4 @@
-"""edgekit package"""
+"""The verb `edgekit package`."""
 
 from pathlib import Path
 from typing import Annotated
@@ -10,7 +10,7 @@ from edgekit.cli import console, options
 EXAMPLE = "Example: edgekit package latest --for zip --target pixel-8 -o build/packages"
 
 
-def command(  # noqa: PLR0913, PLR0917 - a command line
+def command(
     run: options.RunRef = "latest",
     kind: options.PackageKind = "zip",
     target: Annotated[
@@ -25,9 +25,9 @@ def command(  # noqa: PLR0913, PLR0917 - a command line
     as_json: options.Json = False,
 ) -> None:
     """Package a run's best file for a target, with its manifest and golden vectors."""
-    from edgekit import store  # noqa: PLC0415 - --help must not import the work
-    from edgekit.package import package  # noqa: PLC0415
-    from edgekit.runfile import read_run  # noqa: PLC0415
+    from edgekit import store
+    from edgekit.package import package
+    from edgekit.runfile import read_run
 
     folder = store.find_run(run)
     made, why = package(read_run(folder), folder, kind, output, target=target, artifact=artifact)

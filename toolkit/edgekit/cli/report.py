@@ -1,4 +1,4 @@
-"""edgekit report"""
+"""The verb `edgekit report`."""
 
 from pathlib import Path
 from typing import Annotated
@@ -19,8 +19,8 @@ def command(
     as_json: options.Json = False,
 ) -> None:
     """Print or write a report of a run; nothing is computed again."""
-    from edgekit import plugins, store  # noqa: PLC0415 - --help must not import the work
-    from edgekit.runfile import read_run  # noqa: PLC0415
+    from edgekit import plugins, store
+    from edgekit.runfile import read_run
 
     found = read_run(store.find_run(run))
     text = plugins.load("reports", "json" if as_json else report_format).render(found)

@@ -1,4 +1,4 @@
-"""edgekit run"""
+"""The verb `edgekit run`."""
 
 from pathlib import Path
 from typing import Annotated
@@ -10,7 +10,7 @@ from edgekit.cli import console, options
 EXAMPLE = "Example: edgekit run edgekit.toml"
 
 
-def command(  # noqa: PLR0913, PLR0917 - a command line
+def command(
     config: Annotated[Path, typer.Argument(help="The file that says what to do.")] = Path(
         "edgekit.toml"
     ),
@@ -21,9 +21,9 @@ def command(  # noqa: PLR0913, PLR0917 - a command line
     as_json: options.Json = False,
 ) -> None:
     """Run the whole job of one file: train, convert, validate, report, package."""
-    from edgekit.cli import outcome  # noqa: PLC0415 - --help must not import the work
-    from edgekit.config import read  # noqa: PLC0415
-    from edgekit.runfile import execute, plan_lines  # noqa: PLC0415
+    from edgekit.cli import outcome
+    from edgekit.config import read
+    from edgekit.runfile import execute, plan_lines
 
     settings = read(config)
     if data is not None:

@@ -1,4 +1,4 @@
-"""edgekit train"""
+"""The verb `edgekit train`."""
 
 from pathlib import Path
 from typing import Annotated
@@ -30,11 +30,11 @@ def command(  # noqa: PLR0913, PLR0917 - a command line
     as_json: options.Json = False,
 ) -> None:
     """Train a zoo model or a factory's, and save it with its card beside it."""
-    from edgekit.cli import models_of  # noqa: PLC0415 - --help must not import the work
-    from edgekit.config import TrainSection  # noqa: PLC0415
-    from edgekit.errors import UsageError  # noqa: PLC0415
-    from edgekit.train import suffix_of, train, with_settings  # noqa: PLC0415
-    from edgekit.workspace import Settings, workspace  # noqa: PLC0415
+    from edgekit.cli import models_of
+    from edgekit.config import TrainSection
+    from edgekit.errors import UsageError
+    from edgekit.train import suffix_of, train, with_settings
+    from edgekit.workspace import Settings, workspace
 
     shape = models_of.parse_shape(input_shape)
     chosen = models_of.resolve(model, framework, card=card, input_shape=shape)
@@ -55,15 +55,21 @@ def command(  # noqa: PLR0913, PLR0917 - a command line
     assert trained
     if as_json:
         console.document(
-            {"model": str(done.file), "logs": str(done.logs), "card": done.card.model_dump(mode="json")}
+            {
+                "model": str(done.file),
+                "logs": str(done.logs),
+                "card": done.card.model_dump(mode="json"),
+            }
         )
         return
     console.say(
         f"wrote {done.file}: accuracy {100 * trained.selection_accuracy:.2f} % on the calibration "
         f"part, where the best epoch ({trained.best_epoch} of {trained.epochs_run}) was picked"
     )
-    console.say(f"next: edgekit convert {done.file} --target "
-                f"{'tflite' if suffix == '.keras' else 'executorch'} --quantize int8 --data {data}")
+    console.say(
+        f"next: edgekit convert {done.file} --target "
+        f"{'tflite' if suffix == '.keras' else 'executorch'} --quantize int8 --data {data}"
+    )
 
 
 def _plan(training: dict[str, object], data: str, output: Path, as_json: bool) -> None:

@@ -1,4 +1,4 @@
-"""edgekit validate"""
+"""The verb `edgekit validate`."""
 
 from pathlib import Path
 from typing import Annotated
@@ -33,15 +33,17 @@ def command(  # noqa: PLR0913, PLR0917 - a command line
     as_json: options.Json = False,
 ) -> None:
     """Run converted files here, compare them with the float model, and judge them for targets."""
-    from edgekit import targets  # noqa: PLC0415 - --help must not import the work
-    from edgekit.cli import models_of, outcome  # noqa: PLC0415
-    from edgekit.validate import subjects, validate  # noqa: PLC0415
-    from edgekit.workspace import Settings  # noqa: PLC0415
+    from edgekit import targets
+    from edgekit.cli import models_of, outcome
+    from edgekit.validate import subjects, validate
+    from edgekit.workspace import Settings
 
     profiles = tuple(targets.load(name) for name in dict.fromkeys(target))
     found = subjects(artifact, card, runs=output)
     model = (
-        models_of.resolve(baseline, framework, weights, card or None, targets=profiles)
+        models_of.resolve(
+            baseline, framework, weights, card, targets=profiles, fallback=found[0].artifact.card
+        )
         if baseline
         else None
     )

@@ -1,0 +1,1 @@
+"""The nouns and the arithmetic: no file, clock, process or framework."""

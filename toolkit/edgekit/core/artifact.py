@@ -4,6 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from pydantic import Field
+
 from edgekit.core.card import Framework, ModelCard
 from edgekit.core.noun import Noun
 from edgekit.core.preprocess import Preprocess
@@ -24,7 +26,7 @@ class ModelSource(Noun):
     path: str
     sha256: str
     factory: str | None = None
-    arguments: dict[str, Any] = {}
+    arguments: dict[str, Any] = Field(default_factory=dict)
     weights: str | None = None
     is_trained: bool = True
 
@@ -75,7 +77,7 @@ class Artifact(Noun):
     outputs: tuple[TensorSpec, ...]
     op_histogram: dict[str, int]
     delegated: Share | None = None
-    tools: dict[str, str] = {}
+    tools: dict[str, str] = Field(default_factory=dict)
     parity: Parity | None = None
     card: ModelCard | None = None
     notes: tuple[str, ...] = ()

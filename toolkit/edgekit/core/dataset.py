@@ -30,8 +30,10 @@ class Dataset:
 
 @dataclass(frozen=True)
 class Split:
-    """Indices of three parts that share no sample. Training also picks its best epoch on
-    `calibration`, so that `test` stays unseen."""
+    """Indices of three parts that share no sample.
+
+    Training also picks its best epoch on `calibration`, so that `test` stays unseen.
+    """
 
     train: Array
     calibration: Array
@@ -55,8 +57,10 @@ def split(dataset: Dataset, seed: int, test: float = 0.3, calibration: float = 0
         parts["test"].append(members[:n_test])
         parts["calibration"].append(members[n_test : n_test + n_calibration])
         parts["train"].append(members[n_test + n_calibration :])
-    shuffled = {name: rng.permutation(np.concatenate(found or [everything[:0]]))
-                for name, found in parts.items()}
+    shuffled = {
+        name: rng.permutation(np.concatenate(found or [everything[:0]]))
+        for name, found in parts.items()
+    }
     if own_test is not None:
         shuffled["test"] = own_test
     return Split(**shuffled)

@@ -1,4 +1,4 @@
-"""What every noun of edgekit is: frozen, checked when made, and the same after a JSON round trip."""
+"""What every noun is: frozen, checked when made, and the same after a JSON round trip."""
 
 from typing import Self
 

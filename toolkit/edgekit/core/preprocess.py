@@ -57,7 +57,7 @@ class Preprocess(Noun):
         return values.transpose(0, 3, 1, 2) if self.layout == "NCHW" else values
 
     def _normalize(self, values: Array) -> Array:
-        mean, std = np.float32(self.mean), np.float32(self.std)
+        mean, std = np.array(self.mean, np.float32), np.array(self.std, np.float32)
         scaled = values.astype(np.float32) * np.float32(self.scale)
         return np.asarray((scaled - mean) / std, dtype=np.float32)
 

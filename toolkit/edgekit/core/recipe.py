@@ -34,6 +34,9 @@ class Recipe(Noun):
         return self.method == "static"
 
 
+# The recipe's name of a file that edgekit did not make.
+UNKNOWN = "unknown"
+
 RECIPES: dict[str, Recipe] = {
     recipe.name: recipe
     for recipe in (

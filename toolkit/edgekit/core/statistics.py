@@ -39,7 +39,9 @@ def paired_drop(right_to_wrong: int, wrong_to_right: int, n: int) -> Interval:
     lost, won = (right_to_wrong + 1) / (n + 2), (wrong_to_right + 1) / (n + 2)
     half = Z_95 * math.sqrt((lost + won - (lost - won) ** 2) / (n + 2))
     centre, value = lost - won, (right_to_wrong - wrong_to_right) / n
-    return Interval(value, min(value, max(-1.0, centre - half)), max(value, min(1.0, centre + half)))
+    return Interval(
+        value, min(value, max(-1.0, centre - half)), max(value, min(1.0, centre + half))
+    )
 
 
 def samples_to_tell(flip_rate: float, margin: float) -> int:

@@ -60,9 +60,7 @@ def verdict_table(run: Run) -> Table:
 def full_table(run: Run) -> Table:
     """Return metrics and verdicts in one row per artifact."""
     metrics, verdicts = metrics_table(run), verdict_table(run)
-    rows = [
-        (*row, *verdict[3:]) for row, verdict in zip(metrics.rows, verdicts.rows, strict=False)
-    ]
+    rows = [(*row, *verdict[3:]) for row, verdict in zip(metrics.rows, verdicts.rows, strict=False)]
     blank = (NONE,) * len(run.targets)
     rows += [(*row, *blank) for row in metrics.rows[len(verdicts.rows) :]]
     return Table((*metrics.columns, *verdicts.columns[3:]), tuple(rows))
@@ -76,7 +74,13 @@ def _names(artifact: Artifact) -> tuple[str, str, str]:
 def _row(run: Run, artifact: Artifact) -> tuple[str, ...]:
     measured = run.measurement(artifact.sha256)
     smaller = _smaller(run, artifact)
-    return (*_names(artifact), _status(measured), size(artifact.size_bytes), smaller, *_cells(measured))
+    return (
+        *_names(artifact),
+        _status(measured),
+        size(artifact.size_bytes),
+        smaller,
+        *_cells(measured),
+    )
 
 
 def _failed_row(failure: Failure) -> tuple[str, ...]:
@@ -126,8 +130,10 @@ def size(size_bytes: float) -> str:
     """Return bytes in decimal units, as app stores count."""
     for unit, factor in (("MB", 1e6), ("kB", 1e3)):
         if size_bytes >= factor:
-            return f"{size_bytes / factor:.3g} {unit}" if size_bytes < 1000 * factor else (
-                f"{size_bytes / factor:.0f} {unit}"
+            return (
+                f"{size_bytes / factor:.3g} {unit}"
+                if size_bytes < 1000 * factor
+                else (f"{size_bytes / factor:.0f} {unit}")
             )
     return f"{size_bytes:.0f} B"
 

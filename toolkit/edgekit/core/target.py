@@ -74,6 +74,6 @@ class Target(Noun):
     is_device: bool = True
     ops: OpPolicy = OpPolicy()
     budgets: Budgets = Budgets()
-    facts: dict[str, Fact] = {}
+    facts: dict[str, Fact] = Field(default_factory=dict)
     packager: str = "zip"
     notes: str = ""

@@ -42,7 +42,8 @@ def quantize(values: Array, spec: TensorSpec) -> Array:
     info = np.iinfo(spec.dtype)
     scaled = values.astype(np.float64) / spec.scale
     rounded = np.sign(scaled) * np.floor(np.abs(scaled) + 0.5) + spec.zero_point
-    return np.clip(rounded, info.min, info.max).astype(spec.dtype)
+    clipped: Array = np.clip(rounded, info.min, info.max).astype(spec.dtype)
+    return clipped
 
 
 def dequantize(values: Array, spec: TensorSpec) -> Array:

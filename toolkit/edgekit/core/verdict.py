@@ -6,14 +6,15 @@ from enum import StrEnum
 from edgekit.core.artifact import Artifact
 from edgekit.core.measurement import Grade, Measurement, Metric
 from edgekit.core.noun import Noun
-from edgekit.core.statistics import samples_to_tell
+from edgekit.core.recipe import UNKNOWN
+from edgekit.core.statistics import Z_95, samples_to_tell
 from edgekit.core.target import Limit, Target
 
 
 class Status(StrEnum):
     """The answer of a check, or of a verdict."""
 
-    PASS = "pass"
+    PASS = "pass"  # noqa: S105 - no password
     FAIL = "fail"
     UNDECIDED = "undecided"
     NOT_MEASURED = "not_measured"
@@ -60,7 +61,7 @@ def judge(target: Target, artifact: Artifact, measurements: Iterable[Measurement
     budgets = target.budgets
     if budgets.size_bytes:
         checks.append(_bound("size_bytes", "bytes", artifact.size_bytes, budgets.size_bytes))
-    checks.extend(_accuracy(target, measured))
+    checks.extend(_accuracy(target, artifact, measured))
     checks.extend(_device_only(target, measured))
     return Verdict(target=target.id, artifact_sha256=artifact.sha256, checks=tuple(checks))
 
@@ -77,7 +78,10 @@ def _format(target: Target, artifact: Artifact) -> Check:
 
 
 def _policy(target: Target, artifact: Artifact) -> Iterator[Check]:
-    if target.recipes:
+    if target.recipes and artifact.recipe.name == UNKNOWN:
+        why = "the file was made elsewhere: edgekit does not know how it was quantized"
+        yield Check(name="recipe", status=Status.NOT_MEASURED, why=why)
+    elif target.recipes:
         fits = artifact.recipe.name in target.recipes
         yield Check(
             name="recipe",
@@ -123,7 +127,7 @@ def _bound(name: str, unit: str, got: float, limit: Limit, grade: Grade | None =
     )
 
 
-def _accuracy(target: Target, measured: Measurement | None) -> Iterator[Check]:
+def _accuracy(target: Target, artifact: Artifact, measured: Measurement | None) -> Iterator[Check]:
     for name, limit in (
         ("accuracy_drop", target.budgets.accuracy_drop_points),
         ("agreement", target.budgets.agreement),
@@ -131,11 +135,14 @@ def _accuracy(target: Target, measured: Measurement | None) -> Iterator[Check]:
         if limit is None:
             continue
         metric = measured.metric(name) if measured else None
-        if metric is None or measured is None:
-            why = "no accuracy measurement: give labelled data and the float model"
-            yield Check(name=name, status=Status.NOT_MEASURED, limit=limit.max or limit.min, why=why)
-        else:
+        if metric is not None and measured is not None and artifact.source.is_trained:
             yield _interval(metric, limit, measured.grade)
+            continue
+        why = "no accuracy measurement: give labelled data and the float model"
+        if not artifact.source.is_trained:
+            why = "the weights are untrained: keeping a guess's accuracy proves nothing"
+        bound = limit.max if limit.max is not None else limit.min
+        yield Check(name=name, status=Status.NOT_MEASURED, limit=bound, why=why)
 
 
 def _interval(metric: Metric, limit: Limit, grade: Grade) -> Check:
@@ -144,9 +151,13 @@ def _interval(metric: Metric, limit: Limit, grade: Grade) -> Check:
     assert bound is not None
     low = metric.low if metric.low is not None else metric.value
     high = metric.high if metric.high is not None else metric.value
-    inside, outside = (high <= bound, low > bound) if limit.max is not None else (
-        low >= bound,
-        high < bound,
+    inside, outside = (
+        (high <= bound, low > bound)
+        if limit.max is not None
+        else (
+            low >= bound,
+            high < bound,
+        )
     )
     status = Status.PASS if inside else Status.FAIL if outside else Status.UNDECIDED
     why = f"limit from: {limit.source}"
@@ -170,7 +181,7 @@ def _how_many(metric: Metric, bound: float) -> str:
         return ""
     # The half-width shrinks with the square root of n, so the present one tells the rate of flips.
     half = (metric.high - metric.low) / 200
-    rate = metric.n * (half / 1.96) ** 2
+    rate = metric.n * (half / Z_95) ** 2
     needed = samples_to_tell(rate, abs(metric.value - bound) / 100)
     return f"; about {needed} would do, got {metric.n}" if needed > metric.n else ""
 

@@ -88,7 +88,7 @@ def _fingerprint(root: Path, paths: list[Path]) -> str:
 
 def _decode(path: Path, skip_bad: bool) -> Array | None:
     """Return the image upright, uint8: `(h, w)` for grey images, else `(h, w, 3)` RGB."""
-    from PIL import Image, ImageOps  # noqa: PLC0415 - not needed to list a folder
+    from PIL import Image, ImageOps
 
     try:
         with warnings.catch_warnings():
@@ -99,7 +99,10 @@ def _decode(path: Path, skip_bad: bool) -> Array | None:
                 grey = upright.mode in {"1", "L", "LA", "I;16"}
                 return np.asarray(upright.convert("L" if grey else "RGB"), dtype=np.uint8)
     except (
-        OSError, ValueError, SyntaxError, Image.DecompressionBombError,
+        OSError,
+        ValueError,
+        SyntaxError,
+        Image.DecompressionBombError,
         Image.DecompressionBombWarning,
     ) as error:
         if not skip_bad:

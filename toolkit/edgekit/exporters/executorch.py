@@ -42,7 +42,7 @@ def export(model: FloatModel, recipe: Recipe, samples: Array | None, path: Path)
 
     `samples` `(n, ...)` float32 are the representative dataset. Raises `ExportError`.
     """
-    import torch  # noqa: PLC0415 - only when it is used
+    import torch
 
     warnings.filterwarnings("ignore")
     shape = (1, *model.inputs[0].shape[1:])
@@ -76,13 +76,13 @@ def export(model: FloatModel, recipe: Recipe, samples: Array | None, path: Path)
     )
 
 
-def _lower(torch: Any, module: Any, example: Any, path: Path) -> tuple[dict[str, int], Share]:  # noqa: ANN401
+def _lower(torch: Any, module: Any, example: Any, path: Path) -> tuple[dict[str, int], Share]:
     """Lower to XNNPACK, write the file, and return its operators and the delegate's share."""
-    from executorch.backends.xnnpack.partition.xnnpack_partitioner import (  # noqa: PLC0415
+    from executorch.backends.xnnpack.partition.xnnpack_partitioner import (
         XnnpackPartitioner,
     )
-    from executorch.devtools.backend_debug import get_delegation_info  # noqa: PLC0415
-    from executorch.exir import to_edge_transform_and_lower  # noqa: PLC0415
+    from executorch.devtools.backend_debug import get_delegation_info
+    from executorch.exir import to_edge_transform_and_lower
 
     program = torch.export.export(module, (example,))
     edge = to_edge_transform_and_lower(program, partitioner=[XnnpackPartitioner()])
@@ -96,34 +96,34 @@ def _lower(torch: Any, module: Any, example: Any, path: Path) -> tuple[dict[str,
     return histogram, Share(delegated=info.num_delegated_nodes, total=total)
 
 
-def _half(torch: Any, module: Any) -> Any:  # noqa: ANN401 - torch, and modules
+def _half(torch: Any, module: Any) -> Any:
     """Return the module computing in half precision between float32 borders."""
 
-    class Half(torch.nn.Module):  # type: ignore[misc, name-defined]
+    class Half(torch.nn.Module):  # type: ignore[misc]
         def __init__(self) -> None:
             super().__init__()
             # A copy: halving in place would change the float model itself.
             self.inner = copy.deepcopy(module).half()
 
-        def forward(self, x: Any) -> Any:  # noqa: ANN401
+        def forward(self, x: Any) -> Any:
             return self.inner(x.half()).float()
 
     return Half()
 
 
-def _quantize(  # noqa: PLR0913 - torch is handed on, so that only one function imports it
-    torch: Any,  # noqa: ANN401
-    module: Any,  # noqa: ANN401
-    example: Any,  # noqa: ANN401
+def _quantize(
+    torch: Any,
+    module: Any,
+    example: Any,
     recipe: Recipe,
     samples: Array | None,
-) -> Any:  # noqa: ANN401
+) -> Any:
     """Quantize by PT2E, per channel; static ranges come from `samples`."""
-    from executorch.backends.xnnpack.quantizer.xnnpack_quantizer import (  # noqa: PLC0415
+    from executorch.backends.xnnpack.quantizer.xnnpack_quantizer import (
         XNNPACKQuantizer,
         get_symmetric_quantization_config,
     )
-    from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e, prepare_pt2e  # noqa: PLC0415
+    from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e, prepare_pt2e
 
     config = get_symmetric_quantization_config(
         is_per_channel=True, is_dynamic=recipe.method == "dynamic"
@@ -141,17 +141,17 @@ def _quantize(  # noqa: PLR0913 - torch is handed on, so that only one function 
     return convert_pt2e(prepared)
 
 
-def _int8_io(torch: Any, module: Any, inputs: TensorSpec, outputs: TensorSpec) -> Any:  # noqa: ANN401
+def _int8_io(torch: Any, module: Any, inputs: TensorSpec, outputs: TensorSpec) -> Any:
     """Return the module with int8 borders of the given scale and zero point."""
     operators = torch.ops.quantized_decomposed
     q8 = (-128, 127, torch.int8)
 
-    class Int8Borders(torch.nn.Module):  # type: ignore[misc, name-defined]
+    class Int8Borders(torch.nn.Module):  # type: ignore[misc]
         def __init__(self) -> None:
             super().__init__()
             self.inner = module
 
-        def forward(self, x: Any) -> Any:  # noqa: ANN401
+        def forward(self, x: Any) -> Any:
             real = operators.dequantize_per_tensor(x, inputs.scale, inputs.zero_point, *q8)
             result = self.inner(real)
             return operators.quantize_per_tensor(result, outputs.scale, outputs.zero_point, *q8)

@@ -53,8 +53,8 @@ def _convert(model: FloatModel) -> bytes:
     The model is wrapped rather than traced to concrete functions, which would leave resource
     variables in the file: it loads, runs and answers NaN.
     """
-    import keras  # noqa: PLC0415 - only when it is used
-    import tensorflow as tf  # noqa: PLC0415
+    import keras
+    import tensorflow as tf
 
     spec = model.inputs[0]
     image = keras.Input(batch_shape=(1, *spec.shape[1:]), dtype=spec.dtype, name=spec.name)
@@ -69,7 +69,7 @@ def _convert(model: FloatModel) -> bytes:
 
 
 def _quantize(path: Path, recipe: Recipe, samples: Array | None) -> bytes:
-    from ai_edge_quantizer import quantizer  # noqa: PLC0415 - only when it is used
+    from ai_edge_quantizer import quantizer
 
     work = quantizer.Quantizer(str(path))
     _configure(work, recipe)
@@ -83,10 +83,10 @@ def _quantize(path: Path, recipe: Recipe, samples: Array | None) -> bytes:
         ) from error
 
 
-def _configure(work: Any, recipe: Recipe) -> None:  # noqa: ANN401 - the quantizer
-    from ai_edge_quantizer import qtyping  # noqa: PLC0415
-    from ai_edge_quantizer import recipe as recipes  # noqa: PLC0415
-    from ai_edge_quantizer.algorithm_manager import AlgorithmName  # noqa: PLC0415
+def _configure(work: Any, recipe: Recipe) -> None:
+    from ai_edge_quantizer import qtyping
+    from ai_edge_quantizer import recipe as recipes
+    from ai_edge_quantizer.algorithm_manager import AlgorithmName
 
     update = functools.partial(work.update_quantization_recipe, regex=".*")
     names = qtyping.TFLOperationName
@@ -111,14 +111,14 @@ def _configure(work: Any, recipe: Recipe) -> None:  # noqa: ANN401 - the quantiz
                 update(operation_name=border, algorithm_key=AlgorithmName.NO_QUANTIZE)
 
 
-def _calibrate(path: Path, work: Any, samples: Array | None) -> dict[str, Any]:  # noqa: ANN401
+def _calibrate(path: Path, work: Any, samples: Array | None) -> dict[str, Any]:
     """Return each tensor's smallest and largest value over all samples.
 
     The quantizer's default is a moving average, which clips outliers; min/max over the whole
     representative dataset is what TensorFlow's own converter does.
     """
-    from ai_edge_litert.interpreter import Interpreter  # noqa: PLC0415
-    from ai_edge_quantizer import calibrator, recipe_manager  # noqa: PLC0415
+    from ai_edge_litert.interpreter import Interpreter
+    from ai_edge_quantizer import calibrator, recipe_manager
 
     if samples is None or not len(samples):
         raise ExportError("got no representative dataset, expected at least 1 sample")

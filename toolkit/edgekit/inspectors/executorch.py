@@ -19,7 +19,7 @@ def inspect(path: Path) -> dict[str, Any]:
             f"got a file that is not ExecuTorch: {path}", "it lacks the mark ET12 at byte 4"
         )
     plugins.versions(("executorch", "torch"))
-    from executorch.exir._serialize._program import deserialize_pte_binary  # noqa: PLC0415
+    from executorch.exir._serialize._program import deserialize_pte_binary
 
     try:
         program = deserialize_pte_binary(data).program
@@ -31,7 +31,7 @@ def inspect(path: Path) -> dict[str, Any]:
         ) from error
 
 
-def _describe(plan: Any) -> dict[str, Any]:  # noqa: ANN401 - a dataclass of executorch
+def _describe(plan: Any) -> dict[str, Any]:
     names = [f"{op.name}.{op.overload}" if op.overload else op.name for op in plan.operators]
     calls: Counter[str] = Counter()
     for instruction in (i for chain in plan.chains for i in chain.instructions):
@@ -50,7 +50,7 @@ def _describe(plan: Any) -> dict[str, Any]:  # noqa: ANN401 - a dataclass of exe
     }
 
 
-def _tensor(value: Any) -> dict[str, Any]:  # noqa: ANN401
+def _tensor(value: Any) -> dict[str, Any]:
     kind = getattr(getattr(value, "scalar_type", None), "name", type(value).__name__).lower()
     dtype = {"float": "float32", "half": "float16", "char": "int8", "byte": "uint8"}.get(kind, kind)
     return {"shape": list(getattr(value, "sizes", ())), "dtype": dtype}

@@ -15,7 +15,7 @@ from edgekit.manifest import GOLDEN_FILE, golden_path, manifest
 def package(
     run: Run, artifact: Artifact, target: Target | None, run_folder: Path, output: Path
 ) -> Package:
-    """Write `output/<artifact>-<target>.zip` from what the run recorded; nothing is computed anew."""
+    """Write `output/<artifact>-<target>.zip` from what the run recorded."""
     kernels = target.kernels if target else "optimized"
     files = {Path(artifact.path).name: (run_folder / artifact.path).read_bytes()}
     golden = golden_path(run.measurement(artifact.sha256, kernels), run_folder)

@@ -1,10 +1,17 @@
 """A report for people, in Markdown."""
 
+from pathlib import PurePath
+
 from edgekit.core.run import Run
 from edgekit.core.table import Table, choice_lines, full_table, interval
 from edgekit.core.verdict import Check, Verdict
 
 SUFFIX = ".md"
+
+LEGEND = (
+    "`open` means that nothing failed and something could not be measured here. Latency and "
+    "memory are this host's; a device's budget is met only by measuring on the device."
+)
 
 
 def render(run: Run) -> str:
@@ -16,8 +23,7 @@ def render(run: Run) -> str:
         "\n".join(f"- {line}" for line in choice_lines(run)),
         "## Files",
         _table(full_table(run)),
-        "`open` means that nothing failed and something could not be measured here. Latency and "
-        "memory are this host's; a device's budget is met only by measuring on the device.",
+        LEGEND,
         *_failures(run),
         "## Checks that did not pass",
         "\n".join(_open_checks(run)) or "None.",
@@ -39,9 +45,7 @@ def _escape(cell: str) -> str:
 def _failures(run: Run) -> list[str]:
     if not run.failures:
         return []
-    lines = [
-        f"- {f.model} {f.format} {f.recipe}: {_escape(f.error.message)}" for f in run.failures
-    ]
+    lines = [f"- {f.model} {f.format} {f.recipe}: {_escape(f.error.message)}" for f in run.failures]
     return ["## Not made", "\n".join(lines)]
 
 
@@ -68,18 +72,23 @@ def _evidence(run: Run) -> list[str]:
         accuracy = model.baseline.metric("accuracy") if model.baseline else None
         if model.baseline and accuracy:
             got = f"{100 * accuracy.value:.2f} % of n = {accuracy.n}"
+            data = PurePath(model.baseline.data).name
             lines.append(
-                f"- {model.card.name} ({model.source.framework}), float: {got}, data "
-                f"`{model.baseline.data}`, seed {run.seed}, {model.baseline.runtime_version}"
+                f"- {model.card.name} ({model.source.framework}), float: {got}, data `{data}`, "
+                f"seed {run.seed}, {model.baseline.runtime_version}"
             )
     for measured in run.measurements:
         label = run.artifact(measured.artifact_sha256).label
         if measured.error:
-            lines.append(f"- {label}, {measured.kernels} kernels: {_escape(measured.error.message)}")
+            lines.append(
+                f"- {label}, {measured.kernels} kernels: {_escape(measured.error.message)}"
+            )
             continue
         flips = [measured.metric(name) for name in ("right_to_wrong", "wrong_to_right")]
         worst = measured.metric("worst_class_drop")
-        text = f"- {label}, {measured.runtime_version}, {measured.kernels} kernels, {measured.grade}"
+        text = (
+            f"- {label}, {measured.runtime_version}, {measured.kernels} kernels, {measured.grade}"
+        )
         text += f" ({measured.host}), n = {measured.n}"
         if flips[0] and flips[1]:
             text += f": {flips[0].value:.0f} right→wrong, {flips[1].value:.0f} wrong→right"

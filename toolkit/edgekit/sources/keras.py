@@ -31,7 +31,7 @@ def load(source: ModelSource, card: ModelCard, *, trust: bool, seed: int = 0) ->
     del card  # a Keras model knows its own shapes
     if source.factory is None:
         _check_file(Path(source.path), trust=trust)
-    import keras  # noqa: PLC0415 - one framework per process, and only when it is used
+    import keras
 
     keras.utils.set_random_seed(seed)
     model = _from_factory(source, keras) if source.factory else _from_file(source, keras, trust)
@@ -51,7 +51,7 @@ def load(source: ModelSource, card: ModelCard, *, trust: bool, seed: int = 0) ->
     )
 
 
-def _from_file(source: ModelSource, keras: Any, trust: bool) -> Any:  # noqa: ANN401
+def _from_file(source: ModelSource, keras: Any, trust: bool) -> Any:
     try:
         return keras.saving.load_model(source.path, compile=False, safe_mode=not trust)
     except Exception as error:
@@ -61,7 +61,7 @@ def _from_file(source: ModelSource, keras: Any, trust: bool) -> Any:  # noqa: AN
         ) from error
 
 
-def _from_factory(source: ModelSource, keras: Any) -> Any:  # noqa: ANN401
+def _from_factory(source: ModelSource, keras: Any) -> Any:
     model = factory.call(source)
     if not isinstance(model, keras.Model):
         raise ModelLoadError(
@@ -99,7 +99,7 @@ def _check_file(path: Path, *, trust: bool) -> None:
         )
 
 
-def _classes(node: Any) -> Iterator[tuple[str, str]]:  # noqa: ANN401 - JSON
+def _classes(node: Any) -> Iterator[tuple[str, str]]:
     """Yield the class and name of every object in a Keras config."""
     if isinstance(node, dict):
         kind, inner = node.get("class_name"), node.get("config")
@@ -112,12 +112,12 @@ def _classes(node: Any) -> Iterator[tuple[str, str]]:  # noqa: ANN401 - JSON
             yield from _classes(value)
 
 
-def _spec(tensor: Any) -> TensorSpec:  # noqa: ANN401 - a KerasTensor
+def _spec(tensor: Any) -> TensorSpec:
     shape = tuple(-1 if size is None else int(size) for size in tensor.shape)
     return TensorSpec(name=tensor.name, shape=shape, dtype=tensor.dtype)
 
 
-def _predict(model: Any, batch: Array) -> Array:  # noqa: ANN401 - a keras.Model
+def _predict(model: Any, batch: Array) -> Array:
     """Return the outputs for `batch`; a model of fixed batch size is fed as it wants."""
     size = model.inputs[0].shape[0] or len(batch)
     parts = [

@@ -18,7 +18,7 @@ PACKAGES = ("ai-edge-litert",)
 def load(source: ModelSource, card: ModelCard, *, trust: bool, seed: int = 0) -> FloatModel:
     """Load the file. Raises `ModelLoadError` where it is broken or already quantized."""
     del card, trust, seed  # nothing in the file runs, and its shapes and weights are its own
-    from ai_edge_litert.interpreter import Interpreter  # noqa: PLC0415 - only when it is used
+    from ai_edge_litert.interpreter import Interpreter
 
     path = Path(source.path)
     try:

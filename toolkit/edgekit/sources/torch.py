@@ -37,7 +37,7 @@ def load(source: ModelSource, card: ModelCard, *, trust: bool, seed: int = 0) ->
     path = Path(source.path)
     if source.factory is None and path.suffix == ".pt2" and not trust:
         _check_graph(path)
-    import torch  # noqa: PLC0415 - one framework per process, and only when it is used
+    import torch
 
     torch.manual_seed(seed)
     if source.factory:
@@ -47,7 +47,7 @@ def load(source: ModelSource, card: ModelCard, *, trust: bool, seed: int = 0) ->
     return _from_program(source, torch)
 
 
-def _from_program(source: ModelSource, torch: Any) -> FloatModel:  # noqa: ANN401 - the module
+def _from_program(source: ModelSource, torch: Any) -> FloatModel:
     try:
         program = torch.export.load(source.path)
         module = program.module()
@@ -63,7 +63,7 @@ def _from_program(source: ModelSource, torch: Any) -> FloatModel:  # noqa: ANN40
     return _float_model(source, module, inputs, outputs, torch)
 
 
-def _from_factory(source: ModelSource, card: ModelCard, torch: Any) -> FloatModel:  # noqa: ANN401
+def _from_factory(source: ModelSource, card: ModelCard, torch: Any) -> FloatModel:
     module = factory.call(source)
     if not isinstance(module, torch.nn.Module):
         raise ModelLoadError(
@@ -94,7 +94,7 @@ def _from_factory(source: ModelSource, card: ModelCard, torch: Any) -> FloatMode
     return _float_model(source, module, inputs, outputs, torch)
 
 
-def _load_weights(module: Any, weights: str, torch: Any) -> None:  # noqa: ANN401
+def _load_weights(module: Any, weights: str, torch: Any) -> None:
     try:
         state = torch.load(weights, map_location="cpu", weights_only=True)
         state = state.get("state_dict", state) if isinstance(state, dict) else state
@@ -106,7 +106,7 @@ def _load_weights(module: Any, weights: str, torch: Any) -> None:  # noqa: ANN40
         ) from error
 
 
-def _refuse_pickle(path: Path, torch: Any) -> None:  # noqa: ANN401
+def _refuse_pickle(path: Path, torch: Any) -> None:
     """Say why a bare .pt is no model: pickled code, or weights without their architecture."""
     try:
         torch.load(path, map_location="cpu", weights_only=True)
@@ -127,7 +127,7 @@ def _reason(error: Exception) -> str:
     """Return the part of torch's answer that says what was refused, on one line."""
     text = str(error)
     refused = re.search(r"Unsupported (?:global|class|operand)[^\n]*", text)
-    return (refused.group(0) if refused else text.split("\n")[0])[:300]
+    return (refused.group(0) if refused else text.split("\n", maxsplit=1)[0])[:300]
 
 
 def _check_graph(path: Path) -> None:
@@ -152,7 +152,7 @@ def _check_graph(path: Path) -> None:
         ) from error
 
 
-def _expressions(node: Any) -> Iterator[str]:  # noqa: ANN401 - JSON
+def _expressions(node: Any) -> Iterator[str]:
     if isinstance(node, dict):
         for key, value in node.items():
             if key == "expr_str" and isinstance(value, str):
@@ -177,10 +177,10 @@ def _one_of_each(
 
 def _float_model(
     source: ModelSource,
-    module: Any,  # noqa: ANN401 - an nn.Module
+    module: Any,
     inputs: tuple[TensorSpec, ...],
     outputs: tuple[TensorSpec, ...],
-    torch: Any,  # noqa: ANN401
+    torch: Any,
 ) -> FloatModel:
     def predict(batch: Array) -> Array:
         size = inputs[0].shape[0] if inputs[0].shape[0] > 0 else len(batch)
@@ -194,7 +194,7 @@ def _float_model(
     return FloatModel(source, HUB, module, inputs, outputs, predict)
 
 
-def _spec(node: Any) -> TensorSpec:  # noqa: ANN401 - a graph node
+def _spec(node: Any) -> TensorSpec:
     value = node.meta["val"]
     shape = tuple(size if isinstance(size, int) else -1 for size in value.shape)
     return TensorSpec(name=node.name, shape=shape, dtype=str(value.dtype).removeprefix("torch."))

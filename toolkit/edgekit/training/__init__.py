@@ -1,0 +1,1 @@
+"""Training loops. One is a module with `SUFFIX` and `fit(...)`."""

@@ -1,5 +1,6 @@
 """Training a Keras model: Adam with cosine decay, early stopping, the best epoch kept."""
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +25,10 @@ def fit(
     `train` and `selection` are (inputs, labels); the best epoch is the one with the highest
     accuracy on `selection`. TensorBoard logs go to `folder/logs`.
     """
-    import keras  # noqa: PLC0415 - only when it is used
+    import keras
 
     net, best = model.native, folder / f"model{SUFFIX}"
-    steps = -(-len(train[1]) // settings.batch_size) * settings.epochs
+    steps = math.ceil(len(train[1]) / settings.batch_size) * settings.epochs
     schedule = keras.optimizers.schedules.CosineDecay(settings.learning_rate, steps)
     net.compile(
         optimizer=keras.optimizers.Adam(schedule),
@@ -57,8 +58,8 @@ def fit(
     }
 
 
-def _Reporting(epochs: int) -> Any:  # noqa: ANN401, N802 - a callback; keras is imported lazily
-    import keras  # noqa: PLC0415
+def _Reporting(epochs: int) -> Any:  # noqa: N802 - a callback; keras is imported lazily
+    import keras
 
     def tell(epoch: int, logs: dict[str, float]) -> None:
         process.report(done=epoch + 1, total=epochs, accuracy=float(logs["val_accuracy"]))
@@ -66,18 +67,18 @@ def _Reporting(epochs: int) -> Any:  # noqa: ANN401, N802 - a callback; keras is
     return keras.callbacks.LambdaCallback(on_epoch_end=tell)
 
 
-def _batches(keras: Any, inputs: Array, labels: Array, size: int, seed: int | None) -> Any:  # noqa: ANN401
+def _batches(keras: Any, inputs: Array, labels: Array, size: int, seed: int | None) -> Any:
     """Return a keras data set over memory-mapped inputs, shuffled anew each epoch by `seed`."""
-    import numpy as np  # noqa: PLC0415
+    import numpy as np
 
-    class Batches(keras.utils.PyDataset):  # type: ignore[misc, name-defined]
+    class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         def __init__(self) -> None:
             super().__init__()
             self.epoch = 0
             self.on_epoch_end()
 
         def __len__(self) -> int:
-            return -(-len(labels) // size)
+            return math.ceil(len(labels) / size)
 
         def __getitem__(self, index: int) -> tuple[Array, Array]:
             chosen = self.order[index * size : (index + 1) * size]

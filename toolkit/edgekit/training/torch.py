@@ -1,6 +1,7 @@
 """Training a PyTorch model: Adam with cosine decay, early stopping, the best epoch kept."""
 
 import copy
+import math
 from pathlib import Path
 from typing import Any
 
@@ -31,11 +32,11 @@ def fit(
     accuracy on `selection`. TensorBoard logs go to `folder/logs`. The module must return class
     probabilities.
     """
-    import torch  # noqa: PLC0415 - only when it is used
-    from torch.utils.tensorboard import SummaryWriter  # noqa: PLC0415
+    import torch
+    from torch.utils.tensorboard import SummaryWriter
 
     net = model.native
-    steps = -(-len(train[1]) // settings.batch_size) * settings.epochs
+    steps = math.ceil(len(train[1]) / settings.batch_size) * settings.epochs
     optimizer = torch.optim.Adam(net.parameters(), settings.learning_rate, eps=1e-7)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
     best, best_epoch, state, epoch = -1.0, 0, None, 0
@@ -64,13 +65,13 @@ def fit(
 
 
 def _epoch(  # noqa: PLR0913, PLR0917 - one step of a loop, spelled out
-    torch: Any,  # noqa: ANN401 - the module
-    net: Any,  # noqa: ANN401 - an nn.Module
+    torch: Any,
+    net: Any,
     train: tuple[Array, Array],
     order: Array,
     batch_size: int,
-    optimizer: Any,  # noqa: ANN401
-    schedule: Any,  # noqa: ANN401
+    optimizer: Any,
+    schedule: Any,
 ) -> float:
     """Train one epoch and return its mean loss."""
     inputs, labels = train
@@ -103,7 +104,7 @@ def _accuracy(model: FloatModel, inputs: Array, labels: Array) -> float:
     return right / len(labels)
 
 
-def _save(torch: Any, net: Any, shape: tuple[int, ...], file: Path) -> None:  # noqa: ANN401
+def _save(torch: Any, net: Any, shape: tuple[int, ...], file: Path) -> None:
     batch = torch.export.Dim("batch", min=1, max=MAX_BATCH)
     program = torch.export.export(net, (torch.zeros(2, *shape),), dynamic_shapes=({0: batch},))
     torch.export.save(program, file)

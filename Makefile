@@ -1,0 +1,45 @@
+# make T=tests/unit/core narrows the tests.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+T ?= tests
+
+.PHONY: setup demo lint type test test-slow docs check bench clean
+
+setup: $(VENV)/.installed
+
+$(VENV)/.installed: pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; assert sys.version_info >= (3, 11), "edgekit needs Python 3.11 or newer; make PYTHON=python3.11"'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/pip install --quiet -c constraints.txt -e '.[all,dev]'
+	touch $@
+
+demo: setup
+	$(BIN)/edgekit run edgekit.toml
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+
+type: setup
+	$(BIN)/mypy
+
+test: setup
+	$(BIN)/pytest -m 'not slow' $(T)
+
+test-slow: setup
+	$(BIN)/pytest -m slow $(T)
+
+docs: setup
+	$(BIN)/python docs/generate.py
+
+check: lint type test
+
+bench: setup
+	@test -n "$(DATA)" || { echo 'give DATA=FOLDER, a folder with Fashion-MNIST; see docs/results.md'; exit 2; }
+	$(BIN)/edgekit run benchmarks/fashion_mnist.toml --data $(DATA)
+
+clean:
+	rm -rf build dist runs .pytest_cache .mypy_cache .ruff_cache .hypothesis

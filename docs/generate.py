@@ -1,0 +1,53 @@
+"""Writes what is made from the code: the command reference and the schema of a target.
+
+Run by `make docs`; a test fails where the committed files are not what this gives.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from edgekit.core.target import Target
+
+ROOT = Path(__file__).parents[1]
+VERBS = (
+    "train",
+    "convert",
+    "validate",
+    "run",
+    "report",
+    "package",
+    "inspect",
+    "targets",
+    "models",
+    "doctor",
+)
+
+
+def pages() -> dict[Path, str]:
+    """Return the text of every generated file."""
+    schema = json.dumps(Target.model_json_schema(), indent=2) + "\n"
+    return {
+        ROOT / "docs" / "cli.md": _reference(),
+        ROOT / "targets" / "target.schema.json": schema,
+    }
+
+
+def _reference() -> str:
+    parts = ["# Command reference", "Made by `make docs` from the commands' own help."]
+    parts += [f"## edgekit {verb}\n\n```text\n{_help(verb)}\n```" for verb in VERBS]
+    return "\n\n".join(parts) + "\n"
+
+
+def _help(verb: str) -> str:
+    argv = [sys.executable, "-m", "edgekit", verb, "--help"]
+    env = {**os.environ, "COLUMNS": "90", "TERMINAL_WIDTH": "90"}
+    done = subprocess.run(argv, check=True, capture_output=True, text=True, env=env)  # noqa: S603
+    return done.stdout.strip()
+
+
+if __name__ == "__main__":
+    for path, text in pages().items():
+        path.write_text(text)

@@ -1,0 +1,29 @@
+"""A net small enough to be converted in every test."""
+
+import keras
+from keras import layers
+
+
+def build() -> keras.Model:
+    """Return an untrained net: 8x8 grey images in, 10 probabilities out."""
+    image = keras.Input((8, 8, 1), name="image")
+    x = layers.Conv2D(4, 3, strides=2, padding="same", activation="relu")(image)
+    x = layers.Flatten()(x)
+    return keras.Model(image, layers.Dense(10, activation="softmax")(x))
+
+
+def two_inputs() -> keras.Model:
+    """Return a net that edgekit does not take yet."""
+    images = [keras.Input((8, 8, 1)), keras.Input((8, 8, 1))]
+    return keras.Model(images, layers.Add()(images))
+
+
+def open_size() -> keras.Model:
+    """Return a net without a fixed height and width."""
+    image = keras.Input((None, None, 1))
+    return keras.Model(image, layers.GlobalAveragePooling2D()(layers.Conv2D(2, 3)(image)))
+
+
+def broken() -> keras.Model:
+    """Fail as a user's own code may."""
+    raise RuntimeError("no weights on this day of the week")

@@ -1,0 +1,135 @@
+"""Real conversions of a tiny net, by every recipe, from both frameworks."""
+
+import json
+import resource
+
+import pytest
+
+from edgekit.core.recipe import RECIPES
+
+
+def convert(edgekit, tiny, card, *more, env):
+    model, name = tiny
+    return edgekit(
+        "convert", model, "--card", card, "--target", name, "--data", "digits", *more, "--json",
+        env=env,
+    )  # fmt: skip
+
+
+def test_every_recipe_gives_a_file_that_is_what_it_says(edgekit, tiny, card, shared_cache):
+    recipes = [part for name in RECIPES for part in ("-q", name)]
+    done = convert(edgekit, tiny, card, *recipes, env=shared_cache)
+    assert done.returncode == 0, done.stderr
+    files = {
+        f["artifact"]["recipe"]["name"]: f["artifact"] for f in json.loads(done.stdout)["files"]
+    }
+    assert set(files) == set(RECIPES)
+    for name, artifact in files.items():
+        border = "int8" if name.endswith("io8") else "float32"
+        assert artifact["inputs"][0]["dtype"] == artifact["outputs"][0]["dtype"] == border
+        difference = artifact["parity"]["max_abs_difference"]
+        assert difference < {"fp32": 1e-5, "fp16": 1e-2}.get(name, 0.1), name
+    assert "untrained" in done.stderr
+
+
+def test_the_second_time_comes_from_the_cache_and_no_cache_makes_the_same_bytes(
+    edgekit, tiny, card, shared_cache
+):
+    first = convert(edgekit, tiny, card, "-q", "int8", env=shared_cache)
+    assert first.returncode == 0, first.stderr
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    second = convert(edgekit, tiny, card, "-q", "int8", env=shared_cache)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    spent = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    assert spent < 4  # CPU, not the wall; measured 0.8 s, and a conversion takes over 8
+    assert json.loads(second.stdout)["files"][0]["from_cache"]
+    again = convert(edgekit, tiny, card, "-q", "int8", "--no-cache", env=shared_cache)
+    made = json.loads(again.stdout)["files"][0]
+    assert not made["from_cache"]
+    assert made["artifact"]["sha256"] == json.loads(first.stdout)["files"][0]["artifact"]["sha256"]
+
+
+def test_an_artifact_is_validated_against_its_model(edgekit, tiny, card, shared_cache, tmp_path):
+    assert convert(edgekit, tiny, card, "-q", "int8-io8", env=shared_cache).returncode == 0
+    model, name = tiny
+    file = next(tmp_path.glob("tiny-int8-io8.*")).name.removesuffix(".artifact.json")
+    done = edgekit(
+        "validate", file, "-t", name, "-t", "pixel-8", "--data", "digits", "--baseline", model,
+        "--json", env=shared_cache,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    run = json.loads(done.stdout)["run"]
+    measured = run["measurements"][0]
+    assert measured["error"] is None
+    assert {m["name"] for m in measured["metrics"]} >= {"accuracy_drop", "agreement"}
+    assert measured["n"] == run["models"][0]["baseline"]["n"] == 539
+    checks = {
+        c["name"]: c for v in run["verdicts"] if v["target"] == "pixel-8" for c in v["checks"]
+    }
+    # Untrained weights: whatever the numbers are, they prove nothing.
+    assert checks["accuracy_drop"]["status"] == "not_measured"
+    assert checks["latency_p95_ms"]["status"] == "not_measured"
+    assert checks["latency_p95_ms"]["got"] > 0
+
+
+@pytest.mark.tf
+def test_what_cannot_be_converted_is_refused_by_name(edgekit, assets, card, shared_cache):
+    for factory, message in (
+        ("two_inputs", "got 2 inputs"),
+        ("open_size", "no fixed shape"),
+        ("broken", "no weights on this day of the week"),
+        ("bild", "got no function 'bild'"),
+    ):
+        done = edgekit(
+            "convert", f"{assets}/tiny_keras.py:{factory}", "--card", card, "-t", "tflite",
+            env=shared_cache,
+        )  # fmt: skip
+        assert message in done.stderr
+        assert done.returncode in {4, 5}
+        assert "Traceback" not in done.stderr
+
+
+@pytest.mark.tf
+@pytest.mark.parametrize(
+    ("shape", "message"),
+    [((8, 9), "9x8 pixels, expected 8x8"), ((8, 8, 2), "1 or 3 channels")],
+)
+def test_wrong_images_are_refused(edgekit, assets, card, tmp_path, shared_cache, shape, message):
+    import numpy as np
+
+    np.savez(
+        tmp_path / "d.npz",
+        inputs=np.zeros((200, *shape), np.uint8),
+        labels=np.arange(200) % 10,
+    )
+    done = edgekit(
+        "convert", f"{assets}/tiny_keras.py:build", "--card", card, "-t", "tflite", "-q", "int8",
+        "--data", "d.npz", "--calibration", 10, env=shared_cache,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert message in done.stderr
+
+
+@pytest.mark.tf
+def test_more_calibration_samples_than_there_are(edgekit, assets, card, shared_cache):
+    done = edgekit(
+        "convert", f"{assets}/tiny_keras.py:build", "--card", card, "-t", "tflite", "-q", "int8",
+        "--data", "digits", "--calibration", 1000, env=shared_cache,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert "calibration samples in the data, expected 1000" in done.stderr
+
+
+def test_mlcommons_own_file_scores_what_they_publish(edgekit, shared):
+    """Keyword spotting, 30 % of 1,000 utterances; the whole set measures 90.2 % (n = 1,000)."""
+    folder = shared / "mlperf_tiny"
+    done = edgekit(
+        "validate", folder / "kws_reference_int8.tflite", "-t", "tflite", "-t", "cortex-m7",
+        "--data", folder / "kws_mfcc_test.npz", "--json",
+    )  # fmt: skip
+    run = json.loads(done.stdout)["run"]
+    accuracy = {m["kernels"]: m["metrics"][0] for m in run["measurements"]}
+    assert set(accuracy) == {"optimized", "reference"}
+    for metric in accuracy.values():
+        assert metric["low"] < 0.902 < metric["high"]
+    assert done.returncode == 0

@@ -1,0 +1,210 @@
+"""The whole job from one file; interrupted, twice at once, and on a full disk."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import zipfile
+
+import pytest
+
+from edgekit.core.package import Manifest
+
+JOB = """
+name = "small"
+targets = ["tflite", "executorch", "pixel-8", "cortex-m7"]
+recipes = ["fp32", "int8"]
+latency_runs = 20
+[data]
+source = "digits"
+calibration = 50
+[[models]]
+source = "simplenet"
+framework = "keras"
+train = { epochs = 3 }
+[[models]]
+source = "simplenet"
+framework = "torch"
+train = { epochs = 3 }
+[[packages]]
+kind = "zip"
+target = "pixel-8"
+"""
+
+pytestmark = [pytest.mark.tf, pytest.mark.torch]
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """Run the job once for the tests of this file."""
+    folder = tmp_path_factory.mktemp("job")
+    (folder / "edgekit.toml").write_text(JOB)
+    env = {**os.environ, "EDGEKIT_CACHE": str(folder / "cache")}
+    argv = [sys.executable, "-m", "edgekit", "run", "--json"]
+    done = subprocess.run(
+        argv, cwd=folder, env=env, capture_output=True, text=True, check=False, timeout=900
+    )
+    assert done.returncode in {0, 1}, done.stderr
+    return folder, json.loads(done.stdout)
+
+
+def test_both_models_learn_and_int8_keeps_it(finished):
+    _, answer = finished
+    run = answer["run"]
+    assert not run["failures"]
+    for model in run["models"]:
+        assert model["baseline"]["metrics"][0]["value"] > 0.8
+        assert model["card"]["trained"]["epochs_run"] == 3
+    for measured in run["measurements"]:
+        drop = next(m for m in measured["metrics"] if m["name"] == "accuracy_drop")
+        assert drop["value"] < 2
+        assert measured["latency"]["runs"] == 20
+        assert measured["peak_memory_bytes"] > 0
+
+
+def test_a_microcontroller_gets_reference_kernels(finished):
+    _, answer = finished
+    kernels = {(m["runtime"], m["kernels"]) for m in answer["run"]["measurements"]}
+    assert kernels == {
+        ("litert", "optimized"),
+        ("litert", "reference"),
+        ("executorch", "optimized"),
+    }
+
+
+def test_report_and_package_come_from_the_record_alone(finished, edgekit):
+    folder, answer = finished
+    run_folder = folder / answer["folder"]
+    shown = edgekit("report", run_folder, "--format", "markdown")
+    assert shown.stdout.strip() == (run_folder / "report.md").read_text().strip()
+    made = edgekit("package", run_folder, "-t", "pixel-8", "-o", "out", "--json")
+    package = json.loads(made.stdout)
+    shipped = next((run_folder / "packages").glob("*.zip"))
+    assert shipped.read_bytes() == (edgekit.cwd / package["path"]).read_bytes()
+
+
+def test_golden_vectors_come_out_of_the_packaged_file_again(finished, tmp_path):
+    import numpy as np
+
+    from edgekit.devices import local
+
+    folder, answer = finished
+    with zipfile.ZipFile(next((folder / answer["folder"] / "packages").glob("*.zip"))) as archive:
+        archive.extractall(tmp_path)
+    manifest = Manifest.from_json((tmp_path / "manifest.json").read_bytes())
+    golden = np.load(tmp_path / manifest.golden.file)
+    assert len(golden["inputs"]) == manifest.golden.samples == 8
+    np.save(tmp_path / "in.npy", golden["inputs"])
+    request = {
+        "runtime": manifest.runtime.split()[0],
+        "model": str(tmp_path / manifest.artifact),
+        "inputs": [str(tmp_path / "in.npy")],
+        "outputs": [str(tmp_path / "out.npy")],
+    }
+    local.measure(request, tmp_path)
+    got = np.load(tmp_path / "out.npy").astype(float)
+    assert np.abs(got - golden["outputs"]).max() <= manifest.golden.tolerance
+
+
+def test_a_run_can_be_validated_again_for_another_target(finished, edgekit):
+    folder, answer = finished
+    done = edgekit(
+        "validate", folder / answer["folder"], "-t", "raspberry-pi-5", "--data", "digits", "--json"
+    )
+    run = json.loads(done.stdout)["run"]
+    assert len(run["artifacts"]) == len(run["verdicts"]) == 4
+    first = {m["artifact_sha256"]: m["metrics"] for m in answer["run"]["measurements"]
+             if m["kernels"] == "optimized"}  # fmt: skip
+    assert {m["artifact_sha256"]: m["metrics"] for m in run["measurements"]} == first
+
+
+def start(edgekit, assets, card, cache, output):
+    argv = [
+        sys.executable, "-m", "edgekit", "convert", f"{assets}/tiny_torch.py:build", "--card", card,
+        "-t", "executorch", "-q", "int8", "--data", "digits", "-o", output, "--no-cache",
+    ]  # fmt: skip
+    return subprocess.Popen(
+        [*map(str, argv)], cwd=edgekit.cwd, env={**os.environ, "EDGEKIT_CACHE": str(cache)},
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_leaves_nothing(edgekit, assets, card, tmp_path, number):
+    cache = tmp_path / "cache"
+    process = start(edgekit, assets, card, cache, tmp_path / "out")
+    deadline = time.monotonic() + 60
+    while not list(cache.glob("tmp/*/export/*")) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    process.send_signal(number)
+    _, text = process.communicate(timeout=30)
+    assert process.returncode == 130, text
+    assert "interrupted" in text
+    assert not (tmp_path / "out").exists()
+    assert not list((cache / "tmp").iterdir())
+    assert not (cache / "artifacts").exists()
+
+
+def test_an_interrupted_run_leaves_no_run_and_no_children(edgekit, tmp_path):
+    (tmp_path / "edgekit.toml").write_text(JOB)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "edgekit", "run"], cwd=tmp_path, stderr=subprocess.PIPE, text=True
+    )
+    deadline = time.monotonic() + 60
+    while not list(tmp_path.glob("runs/*")) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    time.sleep(1)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(30) == 130
+    assert not list(tmp_path.glob("runs/*"))
+    left = subprocess.run(["pgrep", "-P", str(process.pid)], capture_output=True, check=False)
+    assert not left.stdout
+
+
+def test_two_runs_at_once_do_not_harm_each_other(edgekit, assets, card, tmp_path):
+    both = [start(edgekit, assets, card, tmp_path / "cache", tmp_path / "out") for _ in range(2)]
+    texts = [process.communicate(timeout=300) for process in both]
+    assert [process.returncode for process in both] == [0, 0], texts
+    names = sorted(path.name for path in (tmp_path / "out").iterdir())
+    assert names == ["tiny-int8.pte", "tiny-int8.pte.artifact.json"]
+    record = json.loads((tmp_path / "out" / names[1]).read_text())
+    assert record["size_bytes"] == (tmp_path / "out" / names[0]).stat().st_size
+
+
+def test_a_full_disk_removes_what_was_half_written(edgekit, assets, card, tmp_path):
+    small = tmp_path / "small"
+    small.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=4k", "tmpfs", str(small)]
+    if subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("cannot mount a small file system here")
+    try:
+        done = edgekit(
+            "convert", f"{assets}/tiny_torch.py:build", "--card", card, "-t", "executorch",
+            "-o", small,
+        )  # fmt: skip
+        assert done.returncode == 2, done.stderr
+        assert "full disk" in done.stderr
+        assert [path.suffix for path in small.iterdir() if path.suffix == ".pte"] == []
+        assert not list(small.glob(".*.part"))
+    finally:
+        subprocess.run(["umount", str(small)], check=True)
+
+
+def test_a_full_cache_disk_is_named_too(edgekit, assets, card, tmp_path):
+    small = tmp_path / "small"
+    small.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(small)]
+    if subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("cannot mount a small file system here")
+    try:
+        done = edgekit(
+            "convert", f"{assets}/tiny_keras.py:build", "--card", card, "-t", "tflite",
+            "-q", "int8", "--data", "digits", env={"EDGEKIT_CACHE": str(small)},
+        )  # fmt: skip
+        assert done.returncode == 2, done.stderr
+        assert "full disk" in done.stderr
+        assert not list((small / "tmp").iterdir())
+    finally:
+        subprocess.run(["umount", str(small)], check=True)

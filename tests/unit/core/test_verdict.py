@@ -1,0 +1,95 @@
+import make
+import pytest
+
+from edgekit.core.measurement import ErrorRecord
+from edgekit.core.target import OpPolicy
+from edgekit.core.verdict import Status, judge
+
+
+def check(verdict, name):
+    return next(check for check in verdict.checks if check.name == name)
+
+
+def test_no_budget_and_a_run_file_pass():
+    assert judge(make.target(), make.artifact(), [make.measurement()]).status is Status.PASS
+
+
+def test_every_failed_check_is_named_not_only_the_first():
+    target = make.target({"size_bytes": make.limit(max=10)}, formats=("executorch",))
+    verdict = judge(target, make.artifact(), [make.measurement()])
+    assert verdict.names(Status.FAIL) == ("format", "size_bytes")
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "status"),
+    [(-0.5, 0.9, Status.PASS), (0.5, 1.5, Status.UNDECIDED), (1.2, 2.5, Status.FAIL)],
+)
+def test_accuracy_is_decided_only_where_the_whole_interval_is(low, high, status):
+    target = make.target({"accuracy_drop_points": make.limit(max=1.0)})
+    measured = make.measurement(metrics=(make.drop((low + high) / 2, low, high),))
+    found = check(judge(target, make.artifact(), [measured]), "accuracy_drop")
+    assert found.status is status
+    assert ("too few samples" in found.why) == (status is Status.UNDECIDED)
+
+
+def test_too_few_samples_says_about_how_many_would_do():
+    target = make.target({"accuracy_drop_points": make.limit(max=1.0)})
+    measured = make.measurement(metrics=(make.drop(0.5, -0.2, 1.2, n=400),))
+    why = check(judge(target, make.artifact(), [measured]), "accuracy_drop").why
+    needed = int(why.split("about ")[1].split(" ")[0])
+    # Half the width at four times the samples: 0.7 points now, 0.5 are needed.
+    assert 700 < needed < 900
+
+
+def test_a_hosts_latency_and_memory_never_satisfy_a_device():
+    budgets = {"latency_p95_ms": make.limit(max=100), "peak_memory_bytes": make.limit(max=1e9)}
+    verdict = judge(make.target(budgets), make.artifact(), [make.measurement()])
+    assert verdict.status is Status.NOT_MEASURED
+    assert check(verdict, "latency_p95_ms").got == 3
+    on_device = judge(make.target(budgets), make.artifact(), [make.measurement(grade=make.DEVICE)])
+    assert on_device.status is Status.PASS
+
+
+def test_a_device_that_is_too_slow_fails():
+    verdict = judge(
+        make.target({"latency_p95_ms": make.limit(max=1)}),
+        make.artifact(),
+        [make.measurement(grade=make.DEVICE)],
+    )
+    assert verdict.names(Status.FAIL) == ("latency_p95_ms",)
+
+
+def test_a_file_that_crashed_fails_with_the_reason():
+    broken = make.measurement(error=ErrorRecord(kind="RuntimeFailedError", message="got a crash"))
+    found = check(judge(make.target(), make.artifact(), [broken]), "runs")
+    assert (found.status, found.why) == (Status.FAIL, "got a crash")
+
+
+def test_kernels_are_those_of_the_target():
+    verdict = judge(make.target(kernels="reference"), make.artifact(), [make.measurement()])
+    assert check(verdict, "runs").status is Status.NOT_MEASURED
+
+
+def test_recipes_and_operators_are_policies():
+    target = make.target(
+        recipes=("fp32",),
+        recipes_source="no int8 there",
+        ops=OpPolicy(allowed=("ADD",), source="a list"),
+    )
+    verdict = judge(target, make.artifact(), [make.measurement()])
+    assert verdict.names(Status.FAIL) == ("recipe", "ops")
+    assert check(verdict, "ops").got == "CONV_2D"
+
+
+def test_without_a_float_model_the_drop_is_not_measured():
+    target = make.target({"accuracy_drop_points": make.limit(max=1.0)})
+    verdict = judge(target, make.artifact(), [make.measurement(metrics=())])
+    assert verdict.names(Status.NOT_MEASURED) == ("accuracy_drop",)
+
+
+def test_untrained_weights_prove_nothing_about_accuracy():
+    target = make.target({"accuracy_drop_points": make.limit(max=1.0)})
+    untrained = make.artifact(source=make.source(is_trained=False))
+    found = check(judge(target, untrained, [make.measurement()]), "accuracy_drop")
+    assert found.status is Status.NOT_MEASURED
+    assert "untrained" in found.why

@@ -1,0 +1,5 @@
+"""`python -m edgekit`, the same as the console script."""
+
+from edgekit.cli.app import main
+
+main()
