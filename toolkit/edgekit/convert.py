@@ -21,6 +21,8 @@ from edgekit.workspace import Workspace
 # held to being finite here: what quantization costs is judged on real samples.
 TOLERANCE = {"fp32": 1e-3, "fp16": 5e-2}
 
+PARITY_SECONDS = 600
+
 
 @dataclass(frozen=True)
 class Model:
@@ -187,7 +189,7 @@ def check_parity(file: Path, name: str, exported: Exported, recipe: Recipe) -> P
         "outputs": [str(file.parent / "parity_got.npy")],
     }
     try:
-        local.measure(request, file.parent)
+        local.measure(request, file.parent, PARITY_SECONDS)
     except RuntimeFailedError as error:
         raise ExportError(f"converted, but {error.message}", error.hint) from error
     got = dequantize(np.load(file.parent / "parity_got.npy"), exported.outputs[0])

@@ -145,6 +145,11 @@ def card_of(source: ModelSource, given: Path | None = None) -> ModelCard | None:
     return read_card(beside) if beside.is_file() else None
 
 
+def bare_card(source: ModelSource) -> ModelCard:
+    """Return the card of a model that has none: its file's name, and samples as they are."""
+    return ModelCard(name=Path(source.path).stem.lstrip(".") or "model")
+
+
 def read_card(path: Path) -> ModelCard:
     """Read a card, TOML or JSON. Raises `UsageError` naming every wrong field."""
     try:

@@ -33,13 +33,16 @@ Progress = Callable[[dict[str, Any]], None]
 PR_SET_PDEATHSIG = 1
 LOG_TAIL = 1500
 
+# A model that wants more than this would take the machine down with it.
+MEMORY_BYTES = int(0.8 * os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+
 
 @dataclass(frozen=True)
 class Limits:
     """What a child may use: wall-clock seconds, and bytes of private writable memory."""
 
     seconds: float = 3600
-    memory_bytes: int = 16 * 1024**3
+    memory_bytes: int = MEMORY_BYTES
 
 
 class JobDied(Exception):  # noqa: N818 - it names what happened, and never reaches the user

@@ -9,7 +9,6 @@ from pydantic import ValidationError
 from edgekit import modelfile, pipeline, plugins, store, targets
 from edgekit.config import ModelSection, RunConfig
 from edgekit.convert import Model
-from edgekit.core.card import ModelCard
 from edgekit.core.recipe import Recipe, parse_recipe
 from edgekit.core.run import SCHEMA_VERSION, Run
 from edgekit.core.target import Budgets, Target
@@ -122,7 +121,7 @@ def _model(section: ModelSection, root: Path) -> Model:
         weights=root / section.weights if section.weights else None,
     )
     found = modelfile.card_of(source, root / section.card if section.card else None)
-    card = found or ModelCard(name=Path(source.path).stem)
+    card = found or modelfile.bare_card(source)
     if section.input:
         card = card.model_copy(update={"input_shape": section.input})
     model = Model(source, card)

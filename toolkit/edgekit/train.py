@@ -14,6 +14,9 @@ from edgekit.errors import InternalError, UsageError
 from edgekit.modelfile import card_path
 from edgekit.workspace import Workspace
 
+# Training takes as long as it takes; only a job that was forgotten is ended.
+TRAINING_SECONDS = 30 * 24 * 3600
+
 
 class TrainedModel(NamedTuple):
     """Where a trained model was saved."""
@@ -61,7 +64,7 @@ def train(model: Model, output: Path, work: Workspace) -> TrainedModel:
         for part in ("train", "calibration"):
             prepared = work.samples(part, preprocess)
             payload[part] = {"inputs": str(prepared.inputs), "labels": str(prepared.labels)}
-        answer = work.call("train", payload, InternalError, update)
+        answer = work.call("train", payload, InternalError, update, seconds=TRAINING_SECONDS)
     done = ModelCard.model_validate(answer["card"])
     return _save(Path(answer["file"]), made / "logs", done, output)
 

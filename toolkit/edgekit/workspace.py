@@ -35,12 +35,7 @@ class Settings(NamedTuple):
     skip_bad: bool = False
     threads: int = 1
     latency_runs: int = 200
-    memory_bytes: int = 16 * 1024**3
-
-    @property
-    def limits(self) -> process.Limits:
-        """Return what each child may use."""
-        return process.Limits(memory_bytes=self.memory_bytes)
+    memory_bytes: int = process.MEMORY_BYTES
 
 
 @dataclass
@@ -88,13 +83,14 @@ class Workspace:
         payload: dict[str, Any],
         failure: type[Exception],
         update: Update | None = None,
+        seconds: float = 6 * 3600,
     ) -> dict[str, Any]:
         """Run one of `edgekit.jobs` in a child process."""
         return process.call(
             f"edgekit.jobs:{job}",
             payload,
             failure,  # type: ignore[arg-type]
-            limits=self.settings.limits,
+            limits=process.Limits(seconds, self.settings.memory_bytes),
             progress=update,
         )
 

@@ -49,6 +49,12 @@ def test_nan_is_never_right():
     assert classification(outputs, np.array([0, 1]))[0].value == 0.5
 
 
+def test_outputs_that_are_no_row_of_scores_are_refused():
+    assert predictions(np.eye(3).reshape(3, 1, 1, 3)).tolist() == [0, 1, 2]
+    with pytest.raises(DataError, match="4x4x3"):
+        predictions(np.zeros((2, 4, 4, 3)))
+
+
 def test_labels_beyond_the_outputs_are_refused():
     with pytest.raises(DataError, match="got label 3"):
         classification(one_hot([0, 1]), np.array([0, 3]))

@@ -18,7 +18,7 @@ def test_markdown_has_the_table_the_choice_and_the_reasons():
     text = plugins.load("reports", "markdown").render(run)
     assert "| m | tflite | int8 | ok | 1 kB |" in text
     assert "open: latency" in text
-    assert "not measured on a Board; the host's figure, 3 ms" in text
+    assert "board: **latency_p95_ms** not_measured, limit 5 ms, for 1 file" in text
 
 
 def test_markdown_escapes_what_would_break_the_table():

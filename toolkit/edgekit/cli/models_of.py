@@ -29,7 +29,7 @@ def resolve(  # noqa: PLR0913, PLR0917 - the options of one argument
     source = modelfile.resolve(ref, framework=framework, weights=weights)
     found = modelfile.card_of(source, card) or fallback
     if found is None:
-        found = ModelCard(name=_name(source.path))
+        found = modelfile.bare_card(source)
         if input_shape is None or not source.factory:
             console.note(
                 f"warning: no card beside {ref}: samples are passed as they are, unscaled; "
@@ -38,10 +38,6 @@ def resolve(  # noqa: PLR0913, PLR0917 - the options of one argument
     if input_shape is not None:
         found = found.model_copy(update={"input_shape": input_shape})
     return Model(source, found)
-
-
-def _name(path: str) -> str:
-    return Path(path).stem
 
 
 def parse_shape(text: str | None) -> tuple[int, ...] | None:

@@ -19,6 +19,12 @@ def predictions(outputs: Array) -> Array:
 
     A row with a value that is not a number has no class: -1, which is never right.
     """
+    if sum(size > 1 for size in outputs.shape[1:]) > 1:
+        shape = "x".join(map(str, outputs.shape[1:]))
+        raise DataError(
+            f"got outputs of shape {shape} for each sample, expected one row of class scores",
+            "only classification can be judged yet",
+        )
     flat = outputs.reshape(len(outputs), -1)
     return np.where(np.isnan(flat).any(axis=1), -1, flat.argmax(axis=1))
 

@@ -91,6 +91,5 @@ class Artifact(Noun):
     @property
     def preprocess(self) -> Preprocess:
         """Return what a sample goes through before this file sees it."""
-        card = self.card or ModelCard(name=self.source.ref)
         framework: Framework = "torch" if self.source.framework == "torch" else "keras"
-        return card.preprocess_for(framework)
+        return (self.card or ModelCard(name="unknown")).preprocess_for(framework)

@@ -1,11 +1,14 @@
 """ModelCard: what must be known of a model beyond its weights."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, StringConstraints, model_validator
 
 from edgekit.core.noun import Noun
 from edgekit.core.preprocess import Preprocess
+
+# Part of file names: no separators, no control characters, nothing hidden.
+NAME = r"^[^./\\\x00-\x1f][^/\\\x00-\x1f]*$"
 
 Framework = Literal["keras", "torch"]
 
@@ -38,7 +41,7 @@ class ModelCard(Noun):
     `input_shape` is one sample in NHWC order without the batch dimension, whatever the framework.
     """
 
-    name: str
+    name: Annotated[str, StringConstraints(pattern=NAME)]
     task: Literal["classification"] = "classification"
     description: str = ""
     intended_use: str = ""

@@ -199,7 +199,7 @@ def _device_only(target: Target, measured: Measurement | None) -> Iterator[Check
         if measured and got is not None and measured.grade is Grade.DEVICE:
             yield _bound(name, unit, got, limit, measured.grade)
         else:
-            beside = f"; the host's figure, {got:.4g} {unit}, says nothing about it" if got else ""
+            beside = "; the figure beside it is another machine's" if got is not None else ""
             yield Check(
                 name=name,
                 status=Status.NOT_MEASURED,
@@ -207,5 +207,5 @@ def _device_only(target: Target, measured: Measurement | None) -> Iterator[Check
                 limit=limit.max if limit.max is not None else limit.min,
                 unit=unit,
                 grade=measured.grade if measured and got is not None else None,
-                why=f"not measured on a {target.device}{beside}",
+                why=f"not measured on the device ({target.device}){beside}",
             )

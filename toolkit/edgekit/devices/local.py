@@ -34,7 +34,7 @@ def runner_bytes() -> bytes:
     return buffer.getvalue()
 
 
-def measure(request: dict[str, Any], folder: Path, seconds: float = 1800) -> dict[str, Any]:
+def measure(request: dict[str, Any], folder: Path, seconds: float = 6 * 3600) -> dict[str, Any]:
     """Run the runner on `request` in `folder` and return its response.
 
     Raises `MissingExtraError` for a runtime that is not installed, and `RuntimeFailedError` where

@@ -1,10 +1,11 @@
 """A report for people, in Markdown."""
 
+from collections import Counter
 from pathlib import PurePath
 
 from edgekit.core.run import Run
-from edgekit.core.table import Table, choice_lines, full_table, interval
-from edgekit.core.verdict import Check, Verdict
+from edgekit.core.table import Table, choice_lines, full_table, interval, size
+from edgekit.core.verdict import Check, Status
 
 SUFFIX = ".md"
 
@@ -50,20 +51,31 @@ def _failures(run: Run) -> list[str]:
 
 
 def _open_checks(run: Run) -> list[str]:
-    return [
-        _check_line(run, verdict, check)
-        for verdict in run.verdicts
-        for check in verdict.checks
-        if check.status != "pass"
-    ]
+    """Return a line for each failed or undecided check, and one for each kind not measured."""
+    lines, unmeasured = [], Counter[tuple[str, str, str, str]]()
+    for verdict in run.verdicts:
+        for check in verdict.checks:
+            if check.status is Status.NOT_MEASURED:
+                unmeasured[verdict.target, check.name, _limit(check), check.why] += 1
+            elif check.status is not Status.PASS:
+                label = run.artifact(verdict.artifact_sha256).label
+                place = f"{verdict.target}, {label}: **{check.name}** {check.status}"
+                got = f", got {_amount(check.got, check.unit)}" if check.got is not None else ""
+                lines.append(f"- {place}{got}{_limit(check)}. {_escape(check.why)}")
+    for (target, name, limit, why), n in unmeasured.items():
+        files = "1 file" if n == 1 else f"{n} files"
+        lines.append(f"- {target}: **{name}** not_measured{limit}, for {files}: {_escape(why)}")
+    return lines
 
 
-def _check_line(run: Run, verdict: Verdict, check: Check) -> str:
-    label = run.artifact(verdict.artifact_sha256).label
-    limit = f", limit {check.limit:g} {check.unit}" if isinstance(check.limit, float) else ""
-    return (
-        f"- {verdict.target}, {label}: **{check.name}** {check.status}{limit}. {_escape(check.why)}"
-    )
+def _limit(check: Check) -> str:
+    return "" if check.limit is None else f", limit {_amount(check.limit, check.unit)}"
+
+
+def _amount(value: float | str, unit: str) -> str:
+    if isinstance(value, str):
+        return value
+    return size(value) if unit == "bytes" else f"{value:.4g} {unit}"
 
 
 def _evidence(run: Run) -> list[str]:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from edgekit import flatbuffer
 from edgekit.core.artifact import FloatModel, ModelSource
 from edgekit.core.card import ModelCard
 from edgekit.core.tensor import Array, TensorSpec
@@ -14,6 +15,8 @@ SUFFIXES = (".tflite",)
 HUB = "tflite"
 PACKAGES = ("ai-edge-litert",)
 
+QUANTIZED = {"int4", "int8", "uint8", "int16", "float16"}
+
 
 def load(source: ModelSource, card: ModelCard, *, trust: bool, seed: int = 0) -> FloatModel:
     """Load the file. Raises `ModelLoadError` where it is broken or already quantized."""
@@ -21,6 +24,12 @@ def load(source: ModelSource, card: ModelCard, *, trust: bool, seed: int = 0) ->
     from ai_edge_litert.interpreter import Interpreter
 
     path = Path(source.path)
+    quantized = sorted(QUANTIZED & set(flatbuffer.read(path).tensor_types))
+    if quantized:
+        raise ModelLoadError(
+            f"got a quantized file: {path} holds {', '.join(quantized)} tensors, expected float32",
+            "start from the fp32 file",
+        )
     try:
         interpreter = Interpreter(model_content=path.read_bytes(), num_threads=1)
         interpreter.allocate_tensors()
@@ -32,10 +41,6 @@ def load(source: ModelSource, card: ModelCard, *, trust: bool, seed: int = 0) ->
     if len(inputs) != 1 or len(outputs) != 1:
         raise ModelLoadError(
             f"got {len(inputs)} inputs and {len(outputs)} outputs in {path}, expected one of each"
-        )
-    if inputs[0]["dtype"] is not np.float32:
-        raise ModelLoadError(
-            f"got a quantized file: {path}, expected float32 inputs", "start from the fp32 file"
         )
 
     def predict(batch: Array) -> Array:

@@ -60,7 +60,14 @@ def _from_program(source: ModelSource, torch: Any) -> FloatModel:
     inputs = tuple(_spec(nodes[n]) for n in program.graph_signature.user_inputs)
     outputs = tuple(_spec(nodes[n]) for n in program.graph_signature.user_outputs)
     _one_of_each(source, inputs, outputs)
-    return _float_model(source, module, inputs, outputs, torch)
+    return _float_model(source, module, inputs, outputs, torch, _largest_batch(program))
+
+
+def _largest_batch(program: Any) -> int | None:
+    """Return the largest size that the program's open dimensions allow, or None for any."""
+    uppers = [limits.upper for limits in program.range_constraints.values()]
+    finite = [int(upper) for upper in uppers if upper.is_finite]
+    return min(finite, default=None)
 
 
 def _from_factory(source: ModelSource, card: ModelCard, torch: Any) -> FloatModel:
@@ -181,9 +188,11 @@ def _float_model(
     inputs: tuple[TensorSpec, ...],
     outputs: tuple[TensorSpec, ...],
     torch: Any,
+    largest_batch: int | None = None,
 ) -> FloatModel:
     def predict(batch: Array) -> Array:
-        size = inputs[0].shape[0] if inputs[0].shape[0] > 0 else len(batch)
+        fixed = inputs[0].shape[0]
+        size = fixed if fixed > 0 else min(len(batch), largest_batch or len(batch))
         with torch.no_grad():
             parts = [
                 module(torch.from_numpy(np.array(batch[start : start + size]))).numpy()
