@@ -132,7 +132,7 @@ class _Child:
         try:
             return self.process.wait(self.remaining_s())
         except subprocess.TimeoutExpired:
-            raise JobDied(f"no end within {self.limits.seconds:.0f} s", self.log()) from None
+            raise JobDied(f"no end within {self.limits.seconds:g} s", self.log()) from None
 
     def kill(self) -> None:
         # The group, for a job may have children of its own.
@@ -211,7 +211,7 @@ def _listen(child: _Child, answer: int, progress: Progress | None) -> dict[str, 
         selector.register(answer, selectors.EVENT_READ)
         while True:
             if not selector.select(child.remaining_s()):
-                raise JobDied(f"no end within {child.limits.seconds:.0f} s", child.log())
+                raise JobDied(f"no end within {child.limits.seconds:g} s", child.log())
             chunk = os.read(answer, 65536)
             if not chunk:
                 break

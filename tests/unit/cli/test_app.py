@@ -34,14 +34,14 @@ def test_help_imports_neither_numpy_nor_any_framework():
 
 def test_help_takes_little_cpu():
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    for _ in range(3):
+    for _ in range(2):
         subprocess.run(
             [sys.executable, "-m", "edgekit", "--help"], check=True, stdout=subprocess.DEVNULL
         )
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     spent = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     # CPU time, not a timing of the wall: it moves little. A framework's import would take seconds.
-    assert spent / 3 < 0.5
+    assert spent / 2 < 0.5
 
 
 @pytest.mark.parametrize("verb", VERBS)
