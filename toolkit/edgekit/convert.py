@@ -181,7 +181,8 @@ def check_parity(file: Path, name: str, exported: Exported, recipe: Recipe) -> P
     inputs = np.load(file.parent / "parity_inputs.npy")
     reference = np.load(file.parent / "parity_outputs.npy")
     spec = exported.inputs[0]
-    np.save(file.parent / "fed.npy", quantize(inputs, spec))
+    with store.writing(file.parent):
+        np.save(file.parent / "fed.npy", quantize(inputs, spec))
     request = {
         "runtime": plugins.load("exporters", name).RUNTIME,
         "model": str(file),

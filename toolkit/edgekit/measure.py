@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from edgekit import plugins
+from edgekit import plugins, store
 from edgekit.convert import Model
 from edgekit.core.accuracy import classification, paired_classification
 from edgekit.core.artifact import Artifact, Share
@@ -13,7 +13,7 @@ from edgekit.core.measurement import ErrorRecord, Kernels, Latency, Measurement,
 from edgekit.core.tensor import Array, TensorSpec, dequantize, quantize
 from edgekit.devices import local
 from edgekit.errors import EdgekitError, ModelLoadError
-from edgekit.samples import Samples
+from edgekit.samples import Samples, new_rows
 from edgekit.workspace import Workspace
 
 GOLDEN_SAMPLES = 8
@@ -118,10 +118,10 @@ def _feed(samples: Samples, spec: TensorSpec, path: Path) -> None:
         path.unlink(missing_ok=True)
         path.hardlink_to(samples.inputs)
         return
-    file = np.lib.format.open_memmap(path, mode="w+", dtype=spec.dtype, shape=inputs.shape)
+    with store.writing(path):
+        file = new_rows(path, inputs.shape, spec.dtype)
     for start in range(0, len(inputs), CHUNK):
         file[start : start + CHUNK] = quantize(inputs[start : start + CHUNK], spec)
-    file.flush()
 
 
 def _metrics(
@@ -137,9 +137,10 @@ def _metrics(
 
 def _keep_golden(path: Path, fed: Path, raw: Array, samples: Samples) -> None:
     inputs, labels = np.load(fed, mmap_mode="r"), np.load(samples.labels)
-    path.parent.mkdir(parents=True, exist_ok=True)
     chosen = slice(0, GOLDEN_SAMPLES)
-    np.savez(path, inputs=inputs[chosen], outputs=raw[chosen], labels=labels[chosen])
+    with store.writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        np.savez(path, inputs=inputs[chosen], outputs=raw[chosen], labels=labels[chosen])
 
 
 def _about_data(work: Workspace, samples: Samples) -> dict[str, Any]:

@@ -6,6 +6,7 @@ map: memory does not grow with the data set.
 """
 
 import logging
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -69,7 +70,7 @@ def prepare(
     file: Array | None = None
     for chosen, rows in _preprocessed(dataset, indices, preprocess, skip_bad=skip_bad):
         if file is None:
-            file = _new(folder / "rows.npy", (len(indices), *rows.shape[1:]))
+            file = new_rows(folder / "rows.npy", (len(indices), *rows.shape[1:]))
         if rows.shape[1:] != file.shape[1:]:
             raise DataError(
                 f"got samples of shapes {file.shape[1:]} and {rows.shape[1:]}, expected one shape",
@@ -110,8 +111,16 @@ def _preprocessed(
         yield chosen, preprocess.apply(np.stack(samples))
 
 
-def _new(path: Path, shape: tuple[int, ...]) -> Array:
-    return np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=shape)
+def new_rows(path: Path, shape: tuple[int, ...], dtype: str = "float32") -> Array:
+    """Create a `.npy` file of `shape` and return it memory-mapped, its room already taken.
+
+    A sparse file would let a full disk kill the process when a page is written; taking the room
+    first makes it an `OSError`.
+    """
+    rows = np.lib.format.open_memmap(path, mode="w+", dtype=dtype, shape=shape)
+    with path.open("r+b") as file:
+        os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+    return rows
 
 
 def _finish(rows: Path, inputs: Path, file: Array, n: int) -> None:
@@ -120,7 +129,7 @@ def _finish(rows: Path, inputs: Path, file: Array, n: int) -> None:
         file.flush()  # type: ignore[attr-defined]
         rows.rename(inputs)
         return
-    shorter = _new(inputs, (n, *file.shape[1:]))
+    shorter = new_rows(inputs, (n, *file.shape[1:]))
     for start in range(0, n, CHUNK):
         shorter[start : start + CHUNK] = file[start : min(n, start + CHUNK)]
     rows.unlink()

@@ -15,7 +15,7 @@ from edgekit.modelfile import card_path
 from edgekit.workspace import Workspace
 
 # Training takes as long as it takes; only a job that was forgotten is ended.
-TRAINING_SECONDS = 30 * 24 * 3600
+TRAINING_SECONDS = 7 * 24 * 3600
 
 
 class TrainedModel(NamedTuple):

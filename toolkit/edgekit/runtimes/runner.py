@@ -100,9 +100,7 @@ def _evaluate(session, samples, request):
             if len(outputs) != len(request["outputs"]):
                 raise ValueError(f"{len(outputs)} outputs, expected {len(request['outputs'])}")
             files = [
-                np.lib.format.open_memmap(
-                    path, mode="w+", dtype=value.dtype, shape=(n, *value.shape[1:])
-                )
+                _new_rows(path, value.dtype, (n, *value.shape[1:]))
                 for path, value in zip(request["outputs"], outputs)
             ]
         for file, value in zip(files, outputs):
@@ -110,6 +108,15 @@ def _evaluate(session, samples, request):
     for file in files:
         file.flush()
     return n
+
+
+def _new_rows(path, dtype, shape):
+    """Map a new .npy file whose room is taken: writing to a full disk would kill the process."""
+    rows = np.lib.format.open_memmap(path, mode="w+", dtype=dtype, shape=shape)
+    if hasattr(os, "posix_fallocate"):
+        with open(path, "r+b") as file:
+            os.posix_fallocate(file.fileno(), 0, os.path.getsize(path))
+    return rows
 
 
 def _since_ms(start_ns):
