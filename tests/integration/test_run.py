@@ -120,6 +120,15 @@ def test_a_run_can_be_validated_again_for_another_target(finished, edgekit):
     assert {m["artifact_sha256"]: m["metrics"] for m in run["measurements"]} == first
 
 
+def test_a_test_part_that_holds_training_samples_is_refused(finished, edgekit):
+    folder, answer = finished
+    done = edgekit(
+        "validate", folder / answer["folder"], "-t", "tflite", "--data", "digits", "--seed", 1
+    )
+    assert done.returncode == 2
+    assert "trained on this data split by seed 0" in done.stderr
+
+
 def start(edgekit, assets, card, cache, output):
     argv = [
         sys.executable, "-m", "edgekit", "convert", f"{assets}/tiny_torch.py:build", "--card", card,

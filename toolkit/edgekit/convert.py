@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from edgekit import plugins, store
+from edgekit import __version__, plugins, store
 from edgekit.core.artifact import Artifact, ModelSource, Parity
 from edgekit.core.card import Framework, ModelCard
 from edgekit.core.exported import Exported
@@ -148,6 +148,7 @@ def cache_key(model: Model, name: str, recipe: Recipe, work: Workspace) -> str:
             "format": name,
             "data": [data, work.settings.skip_bad, work.settings.seed] if data else None,
             "tools": plugins.versions((*source.PACKAGES, *exporter.PACKAGES)),
+            "edgekit": __version__,
             "code": [
                 store.key_of(plugins.source_of(kind, which).decode())
                 for kind, which in (("sources", model.source.kind), ("exporters", name))

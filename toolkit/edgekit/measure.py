@@ -9,16 +9,30 @@ from edgekit import plugins, store
 from edgekit.convert import Model
 from edgekit.core.accuracy import classification, paired_classification
 from edgekit.core.artifact import Artifact, Share
+from edgekit.core.card import ModelCard
 from edgekit.core.measurement import ErrorRecord, Kernels, Latency, Measurement, Metric
 from edgekit.core.tensor import Array, TensorSpec, dequantize, quantize
 from edgekit.devices import local
-from edgekit.errors import EdgekitError, ModelLoadError
+from edgekit.errors import EdgekitError, ModelLoadError, UsageError
 from edgekit.samples import Samples, new_rows
 from edgekit.workspace import Workspace
 
 GOLDEN_SAMPLES = 8
 WARMUP_RUNS = 20
 CHUNK = 256
+
+
+def check_unseen(card: ModelCard | None, work: Workspace) -> None:
+    """Raise `UsageError` where the test part would hold samples that the model was trained on."""
+    trained = card.trained if card else None
+    if trained is None or work.data is None or trained.data_sha256 != work.data.fingerprint:
+        return
+    if trained.seed != work.settings.seed and work.data.test_indices is None:
+        raise UsageError(
+            f"got seed {work.settings.seed}, but the model was trained on this data split by seed "
+            f"{trained.seed}: the test part would hold samples it was trained on",
+            f"give --seed {trained.seed}",
+        )
 
 
 def baseline(model: Model, samples: Samples, work: Workspace) -> tuple[Measurement, Array]:

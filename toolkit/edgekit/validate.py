@@ -13,7 +13,7 @@ from edgekit.core.run import ModelRecord, Run
 from edgekit.core.target import Target
 from edgekit.errors import DataError, ModelLoadError, UsageError
 from edgekit.inspection import inspect
-from edgekit.measure import baseline, measure
+from edgekit.measure import baseline, check_unseen, measure
 from edgekit.runfile import read_run
 from edgekit.workspace import Settings, Step, Workspace, workspace
 
@@ -140,6 +140,7 @@ def _measure(
     if model is not None and artifact.card is None:
         # A file with no card of its own is fed as its float model is.
         artifact = artifact.model_copy(update={"card": model.card})
+    check_unseen(artifact.card, work)
     samples = work.samples("test", artifact.preprocess)
     reference = None
     if model is not None:

@@ -33,18 +33,7 @@ def classification(outputs: Array, labels: Array) -> tuple[Metric, ...]:
     """Return the top-1 accuracy of `outputs` `(n, classes)` for integer `labels` `(n,)`."""
     _check(outputs, labels)
     right = int((predictions(outputs) == labels).sum())
-    interval = wilson(right, len(labels))
-    return (
-        Metric(
-            name="accuracy",
-            value=interval.value,
-            low=interval.low,
-            high=interval.high,
-            unit="fraction",
-            n=len(labels),
-            method=WILSON,
-        ),
-    )
+    return (_rate("accuracy", right, len(labels)),)
 
 
 def paired_classification(
@@ -59,30 +48,28 @@ def paired_classification(
     n, got, wanted = len(labels), predictions(outputs), predictions(reference)
     lost = int(((wanted == labels) & (got != labels)).sum())
     won = int(((wanted != labels) & (got == labels)).sum())
-    drop, same = paired_drop(lost, won, n), wilson(int((got == wanted).sum()), n)
     return (
         *classification(outputs, labels),
-        Metric(
-            name="accuracy_drop",
-            value=100 * drop.value,
-            low=100 * drop.low,
-            high=100 * drop.high,
-            unit="points",
-            n=n,
-            method=PAIRED,
-        ),
-        Metric(
-            name="agreement",
-            value=same.value,
-            low=same.low,
-            high=same.high,
-            unit="fraction",
-            n=n,
-            method=WILSON,
-        ),
+        _drop("accuracy_drop", lost, won, n),
+        _rate("agreement", int((got == wanted).sum()), n),
         Metric(name="right_to_wrong", value=lost, unit="samples", n=n),
         Metric(name="wrong_to_right", value=won, unit="samples", n=n),
         *_worst_class(got, wanted, labels, names),
+    )
+
+
+def _rate(name: str, successes: int, n: int) -> Metric:
+    found = wilson(successes, n)
+    return Metric(
+        name=name, value=found.value, low=found.low, high=found.high, unit="fraction", n=n,
+        method=WILSON,
+    )  # fmt: skip
+
+
+def _drop(name: str, lost: int, won: int, n: int, detail: str = "") -> Metric:
+    value, low, high = (100 * bound for bound in paired_drop(lost, won, n))
+    return Metric(
+        name=name, value=value, low=low, high=high, unit="points", n=n, method=PAIRED, detail=detail
     )
 
 
@@ -97,19 +84,10 @@ def _worst_class(
             continue
         lost = int(((wanted == label) & (got != label) & chosen).sum())
         won = int(((wanted != label) & (got == label) & chosen).sum())
-        drop = paired_drop(lost, won, n)
-        if worst is None or 100 * drop.value > worst.value:
-            name = names[label] if label < len(names) else str(label)
-            worst = Metric(
-                name="worst_class_drop",
-                value=100 * drop.value,
-                low=100 * drop.low,
-                high=100 * drop.high,
-                unit="points",
-                n=n,
-                method=PAIRED + ", for this class alone",
-                detail=name,
-            )
+        name = names[label] if label < len(names) else str(label)
+        drop = _drop("worst_class_drop", lost, won, n, name)
+        if worst is None or drop.value > worst.value:
+            worst = drop
     return (worst,) if worst else ()
 
 
