@@ -12,15 +12,21 @@ from edgekit.errors import UsageError
 
 
 def package(
-    run: Run, run_folder: Path, kind: str, output: Path, *, target: str | None, artifact: str | None
+    run: Run,
+    run_folder: Path,
+    output: Path,
+    *,
+    kind: str | None,
+    target: str | None,
+    artifact: str | None,
 ) -> tuple[Package, str]:
     """Make one package and say in words why it holds this file.
 
-    `artifact` is a file name of the run; without it the best file for `target` is taken. Raises
+    Without `kind` it is the one that the target asks for. `artifact` is a file name of the run; without it the best file for `target` is taken. Raises
     `UsageError` where there is nothing to choose, or the file is no longer what the run recorded.
     """
-    packager = plugins.load("packagers", kind)
     chosen_for = _target(run, target)
+    packager = plugins.load("packagers", kind or (chosen_for.packager if chosen_for else "zip"))
     found, why = _named(run, artifact) if artifact else _best(run, chosen_for)
     _check_unchanged(run_folder / found.path, found.sha256)
     made: Package = packager.package(run, found, chosen_for, run_folder, output)

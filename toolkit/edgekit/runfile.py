@@ -162,7 +162,12 @@ def _write(run: Run, folder: Path, config: RunConfig) -> list[Path]:
         written.append(path)
     for asked in config.packages:
         made, _ = package(
-            run, folder, asked.kind, folder / "packages", target=asked.target, artifact=None
+            run,
+            folder,
+            folder / "packages",
+            kind=asked.kind,
+            target=asked.target,
+            artifact=None,
         )
         written.append(Path(made.path))
     return written

@@ -26,7 +26,7 @@ def finished(tmp_path):
 def build(finished, output, **choice):
     run, folder = finished
     chosen = {"target": "board", "artifact": None, **choice}
-    return package(run, folder, "zip", folder / output, **chosen)[0]
+    return package(run, folder, folder / output, kind=None, **chosen)[0]
 
 
 def test_two_builds_are_the_same_bytes(finished):

@@ -93,7 +93,10 @@ SkipBad = Annotated[bool, typer.Option("--skip-bad", help="Leave unreadable imag
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")]
 Threads = Annotated[int, typer.Option(min=1, help="Threads that the runtime may use.")]
 PackageKind = Annotated[
-    str, typer.Option("--for", help="The kind of package.", autocompletion=_packagers)
+    str | None,
+    typer.Option(
+        "--for", help="The kind of package; default: the target's.", autocompletion=_packagers
+    ),
 ]
 ReportFormat = Annotated[
     str, typer.Option("--format", "-f", help="The report's format.", autocompletion=_reports)

@@ -12,7 +12,7 @@ EXAMPLE = "Example: edgekit package latest --for zip --target pixel-8 -o build/p
 
 def command(
     run: options.RunRef = "latest",
-    kind: options.PackageKind = "zip",
+    kind: options.PackageKind = None,
     target: Annotated[
         str | None, typer.Option("--target", "-t", help="Take the best file for this target.")
     ] = None,
@@ -30,7 +30,9 @@ def command(
     from edgekit.runfile import read_run
 
     folder = store.find_run(run)
-    made, why = package(read_run(folder), folder, kind, output, target=target, artifact=artifact)
+    made, why = package(
+        read_run(folder), folder, output, kind=kind, target=target, artifact=artifact
+    )
     if as_json:
         console.document({"why": why, **made.model_dump(mode="json")})
         return

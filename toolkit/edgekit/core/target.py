@@ -42,7 +42,7 @@ class Budgets(Noun):
 class Fact(Noun):
     """A figure about the device that is no budget, with its source."""
 
-    value: str | float
+    value: str | int | float
     source: Text
 
 
@@ -71,7 +71,6 @@ class Target(Noun):
     recipes: tuple[str, ...] = ()
     recipes_source: str = ""
     kernels: Kernels = "optimized"
-    is_device: bool = True
     ops: OpPolicy = OpPolicy()
     budgets: Budgets = Budgets()
     facts: dict[str, Fact] = Field(default_factory=dict)
