@@ -22,8 +22,9 @@ def package(
 ) -> tuple[Package, str]:
     """Make one package and say in words why it holds this file.
 
-    Without `kind` it is the one that the target asks for. `artifact` is a file name of the run; without it the best file for `target` is taken. Raises
-    `UsageError` where there is nothing to choose, or the file is no longer what the run recorded.
+    Without `kind` it is the one that the target asks for; without `artifact`, a file name of the
+    run, the best file for `target` is taken. Raises `UsageError` where there is nothing to choose,
+    or the file is no longer what the run recorded.
     """
     chosen_for = _target(run, target)
     packager = plugins.load("packagers", kind or (chosen_for.packager if chosen_for else "zip"))
