@@ -3,6 +3,7 @@
 The parent calls these by name through `process.call`; arrays travel as `.npy` files.
 """
 
+import logging
 import warnings
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,8 @@ def prepare(payload: dict[str, Any]) -> dict[str, Any]:
         indices = datasets.choose(indices, payload["n"], payload["seed"])
     if not len(indices):
         raise DataError(f"got no {payload['part']} samples in {data.name}", "give more data")
+    log = _Skipped()
+    logging.getLogger("edgekit").addHandler(log)
     done = samples.prepare(
         data,
         indices,
@@ -41,7 +44,24 @@ def prepare(payload: dict[str, Any]) -> dict[str, Any]:
         Path(payload["folder"]),
         skip_bad=payload["skip_bad"],
     )
-    return {"inputs": str(done.inputs), "labels": str(done.labels), "n": done.n}
+    return {
+        "inputs": str(done.inputs),
+        "labels": str(done.labels),
+        "n": done.n,
+        "skipped": log.records,
+    }
+
+
+class _Skipped(logging.Handler):
+    """Collects what was left out, for the user to see: a child's own output is nobody's."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.records: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep the message."""
+        self.records.append(record.getMessage())
 
 
 def train(payload: dict[str, Any]) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from edgekit.core.card import ModelCard
 from edgekit.core.measurement import ErrorRecord, Kernels, Latency, Measurement, Metric
 from edgekit.core.tensor import Array, TensorSpec, dequantize, quantize
 from edgekit.devices import local
-from edgekit.errors import EdgekitError, ModelLoadError, UsageError
+from edgekit.errors import ModelLoadError, RuntimeFailedError, UsageError
 from edgekit.samples import Samples, new_rows
 from edgekit.workspace import Workspace
 
@@ -76,12 +76,12 @@ def measure(  # noqa: PLR0913 - what is run, on what, against what, and where to
     with work.step(f"validate {artifact.label} ({runtime}, {kernels})"):
         try:
             response = _run(artifact, file, samples, work, folder, kernels)
-            raw = np.load(folder / "outputs.npy")
-            metrics = _metrics(artifact, raw, reference, samples)
-        except EdgekitError as error:
+        except RuntimeFailedError as error:
             return Measurement(
                 **about, error=ErrorRecord(**error.record()), **_about_data(work, samples)
             )
+    raw = np.load(folder / "outputs.npy")
+    metrics = _metrics(artifact, raw, reference, samples)
     if golden is not None:
         _keep_golden(golden, folder / "fed.npy", raw, samples)
     delegation = response["delegation"]

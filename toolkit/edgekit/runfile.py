@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from edgekit import modelfile, pipeline, plugins, store, targets
 from edgekit.config import ModelSection, RunConfig
-from edgekit.convert import Model
+from edgekit.convert import Model, formats_for, hub_of
 from edgekit.core.recipe import Recipe, parse_recipe
 from edgekit.core.run import SCHEMA_VERSION, Run
 from edgekit.core.target import Budgets, Target
@@ -64,7 +64,8 @@ def execute(
             run = pipeline.record(folder, found, profiles, work, name=config.name, command=command)
         finally:
             pipeline.discard(folder)
-    return run, folder, _write(run, folder, config)
+    by_ref = dict(zip(dict.fromkeys(config.targets), profiles, strict=True))
+    return run, folder, _write(run, folder, config, [by_ref[p.target].id for p in config.packages])
 
 
 def plan_lines(config: RunConfig, root: Path) -> list[str]:
@@ -107,10 +108,11 @@ def _recipes(config: RunConfig) -> list[Recipe]:
 
 def _data(source: str, root: Path) -> str:
     """Make a data path relative to the config's folder; a name stays a name."""
-    kind, colon, rest = source.rpartition(":")
-    if not colon and source in plugins.names("data"):
+    kinds = plugins.names("data")
+    if source in kinds:
         return source
-    return f"{kind}{colon}{root / rest}"
+    kind, colon, rest = source.partition(":")
+    return f"{kind}:{root / rest}" if colon and kind in kinds else str(root / source)
 
 
 def _model(section: ModelSection, root: Path) -> Model:
@@ -128,12 +130,17 @@ def _model(section: ModelSection, root: Path) -> Model:
     return with_settings(model, section.train) if section.train else model
 
 
+def makes(model: Model) -> tuple[str, ...]:
+    """Return the formats that can be made from a model."""
+    return formats_for(hub_of(model.source), plugins.names("exporters"))
+
+
 def _check_names(models: list[Model]) -> None:
     """Refuse two models whose files would have the same name."""
     for one, other in itertools.combinations(models, 2):
-        if (one.card.name, one.source.framework) == (other.card.name, other.source.framework):
+        if one.card.name == other.card.name and set(makes(one)) & set(makes(other)):
             raise UsageError(
-                f"got two {one.source.framework} models called {one.card.name}",
+                f"got two models called {one.card.name} that give the same formats",
                 "give one of them a card with another name",
             )
 
@@ -152,7 +159,7 @@ def _trained(models: list[Model], config: RunConfig, folder: Path, work: Workspa
     return result
 
 
-def _write(run: Run, folder: Path, config: RunConfig) -> list[Path]:
+def _write(run: Run, folder: Path, config: RunConfig, package_targets: list[str]) -> list[Path]:
     """Write the reports and packages that the file asks for, from the finished Run."""
     written = []
     for name in config.reports:
@@ -160,14 +167,12 @@ def _write(run: Run, folder: Path, config: RunConfig) -> list[Path]:
         path = folder / f"report{report.SUFFIX}"
         store.write_text(path, report.render(run))
         written.append(path)
-    for asked in config.packages:
-        made, _ = package(
-            run,
-            folder,
-            folder / "packages",
-            kind=asked.kind,
-            target=asked.target,
-            artifact=None,
-        )
-        written.append(Path(made.path))
+    for asked, target in zip(config.packages, package_targets, strict=True):
+        chosen = next(choice for choice in run.choices() if choice.target == target)
+        # Nothing to ship is an answer of the run, not an error of the package.
+        if chosen.artifact_sha256 is not None:
+            made, _ = package(
+                run, folder, folder / "packages", kind=asked.kind, target=target, artifact=None
+            )
+            written.append(Path(made.path))
     return written

@@ -5,7 +5,6 @@ that no two of them can preprocess differently. It is written sample by sample a
 map: memory does not grow with the data set.
 """
 
-import logging
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -82,10 +81,6 @@ def prepare(
         raise DataError(f"got no usable sample in {dataset.name}, expected at least 1")
     _finish(folder / "rows.npy", inputs, file, len(kept))
     np.save(labels, dataset.labels[kept])
-    if len(kept) < len(indices):
-        logging.getLogger("edgekit").warning(
-            "left out %d of %d samples", len(indices) - len(kept), len(indices)
-        )
     return Samples(inputs, labels, len(kept))
 
 

@@ -85,7 +85,7 @@ def _save(file: Path, logs: Path, card: ModelCard, output: Path) -> TrainedModel
     """Write the card first: a model without one could be fed unpreprocessed samples."""
     store.write_text(card_path(output), card.to_json())
     store.copy_file(file, output)
-    kept = output.with_name(f"{output.stem}.logs")
+    kept = output.with_name(f"{output.name}.logs")
     with store.writing(kept):
         shutil.rmtree(kept, ignore_errors=True)
         shutil.copytree(logs, kept)

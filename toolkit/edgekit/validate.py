@@ -1,5 +1,6 @@
 """Validating artifacts that were made before, or elsewhere."""
 
+import logging
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,6 +15,7 @@ from edgekit.core.target import Target
 from edgekit.errors import DataError, ModelLoadError, UsageError
 from edgekit.inspection import inspect
 from edgekit.measure import baseline, check_unseen, measure
+from edgekit.package import check_unchanged
 from edgekit.runfile import read_run
 from edgekit.workspace import Settings, Step, Workspace, workspace
 
@@ -35,6 +37,10 @@ def subjects(ref: str, card: Path | None, runs: Path) -> list[Subject]:
         raise ModelLoadError(f"got no file {ref}", "check the path")
     folder = store.find_run(ref, runs)
     run = read_run(folder)
+    if not run.artifacts:
+        raise UsageError(f"got a run without files: {folder}", "see why: edgekit report RUN")
+    for artifact in run.artifacts:
+        check_unchanged(folder / artifact.path, artifact.sha256)
     models = {m.source.sha256: Model(m.source, m.card) for m in run.models}
     return [
         Subject(artifact, folder / artifact.path, models.get(artifact.source.sha256))
@@ -53,11 +59,13 @@ def _from_file(path: Path, card: Path | None) -> Subject:
             f"known: {' '.join(sorted(exporters))}; edgekit convert makes one",
         )
     record = path.with_name(f"{path.name}.artifact.json")
-    if record.is_file() and card is None:
-        return Subject(_from_record(record, facts["sha256"]), path, None)
+    if record.is_file():
+        artifact = _from_record(record, facts["sha256"])
+        update = {"card": modelfile.read_card(card)} if card else {}
+        return Subject(artifact.model_copy(update=update), path, None)
     framework = "keras" if path.suffix == ".tflite" else "torch"
     source = ModelSource(
-        kind="unknown", framework=framework, ref=str(path), path=str(path), sha256=facts["sha256"]
+        kind=UNKNOWN, framework=framework, ref=str(path), path=str(path), sha256=facts["sha256"]
     )
     inputs, outputs = specs_of(facts, "inputs"), specs_of(facts, "outputs")
     if len(inputs) != 1 or len(outputs) != 1:
@@ -86,12 +94,12 @@ def _from_record(record: Path, sha256: str) -> Artifact:
     except ValidationError as error:
         raise UsageError(
             f"got an unreadable record {record}: {modelfile.problems(error)}",
-            "convert the model again, or give --card",
+            "convert the model again, or remove the record",
         ) from error
     if artifact.sha256 != sha256:
         raise UsageError(
             f"got a file that is not the one its record describes: {record}",
-            "convert the model again, or give --card to validate the file as it is",
+            "convert the model again, or remove the record to validate the file as it is",
         )
     return artifact
 
@@ -128,6 +136,41 @@ def validate(  # noqa: PLR0913 - what, against what, for whom, how, and where it
     return run, folder
 
 
+def _check_given(recorded: ModelSource, given: ModelSource) -> None:
+    """Refuse a baseline that proves nothing; warn of one that the file was not made from."""
+    if not given.is_trained and recorded.is_trained:
+        raise UsageError(
+            f"got an untrained baseline, {given.ref}: nothing can be worse than a guess",
+            "give --weights, or the trained model's file",
+        )
+    if recorded.kind != UNKNOWN and recorded.sha256 != given.sha256:
+        logging.getLogger("edgekit").warning(
+            "the file was made from %s, and is compared with another model, %s",
+            recorded.ref,
+            given.ref,
+        )
+
+
+def _check_recorded(source: ModelSource, work: Workspace) -> None:
+    """Refuse the float model of a record where it has changed, or would run unknown code.
+
+    A record could name any Python file, with its right hash: only the zoo's own runs unasked.
+    """
+    if source.factory is None:
+        check_unchanged(Path(source.path), source.sha256)
+        return
+    weights = Path(source.weights) if source.weights else None
+    if modelfile.is_zoo_name(source.ref):
+        now = modelfile.resolve(source.ref, framework=source.framework, weights=weights)
+        if (now.path, now.sha256) == (source.path, source.sha256):
+            return
+    if not work.settings.trust:
+        raise UsageError(
+            f"got a record that names code to run: {source.path}",
+            "name the float model yourself with --baseline, or give --trust",
+        )
+
+
 def _measure(
     subject: Subject,
     model: Model | None,
@@ -137,6 +180,10 @@ def _measure(
     folder: Path,
 ) -> None:
     artifact = subject.artifact
+    if model is not None and model is subject.model:
+        _check_recorded(model.source, work)
+    elif model is not None:
+        _check_given(artifact.source, model.source)
     if model is not None and artifact.card is None:
         # A file with no card of its own is fed as its float model is.
         artifact = artifact.model_copy(update={"card": model.card})

@@ -1,6 +1,7 @@
 """What the steps of one job share: settings, a scratch folder, prepared samples, progress."""
 
 import contextlib
+import logging
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterator
@@ -73,6 +74,8 @@ class Workspace:
                 "folder": str(self.folder / "samples" / key[:16]),
             }
             found = self.call("prepare", payload, DataError)
+            for line in found["skipped"]:
+                logging.getLogger("edgekit").warning(line)
             done = Samples(Path(found["inputs"]), Path(found["labels"]), found["n"])
             self._prepared[key] = done
         return self._prepared[key]

@@ -56,7 +56,17 @@ def test_a_tensor_is_only_scaled():
     assert Preprocess(scale=2).apply(np.ones((3, 5))).tolist() == np.full((3, 5), 2.0).tolist()
 
 
-@pytest.mark.parametrize("wrong", [{"std": (0.0,)}, {"fit": "crop"}, {"height": 0}, {"sclae": 1}])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"std": (0.0,)},
+        {"fit": "crop"},
+        {"height": 0},
+        {"sclae": 1},
+        {"colour": "L", "mean": (1.0, 2.0, 3.0)},
+        {"colour": "RGB", "std": (1.0, 2.0)},
+    ],
+)
 def test_a_senseless_declaration_is_refused(wrong):
     with pytest.raises(ValidationError):
         Preprocess(**wrong)

@@ -1,8 +1,10 @@
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from edgekit.core.tensor import TensorSpec, dequantize, quantize
+from edgekit.errors import DataError
 
 
 def spec(scale, zero_point):
@@ -37,6 +39,14 @@ def test_a_tensor_without_scale_is_only_cast():
     plain = TensorSpec(name="x", shape=(1, -1), dtype="float32")
     assert quantize(np.array([1.5], np.float64), plain).dtype == np.float32
     assert plain.in_words() == "float32 1x?, plain values"
+
+
+def test_real_values_are_never_cut_to_integers():
+    bare = TensorSpec(name="x", shape=(1,), dtype="int8")
+    assert quantize(np.array([3.0, -4.0]), bare).tolist() == [3, -4]
+    for values in ([0.5], [300.0]):
+        with pytest.raises(DataError, match="no known scale"):
+            quantize(np.array(values), bare)
 
 
 def test_words_say_how_to_quantize():

@@ -72,6 +72,13 @@ def test_an_unreadable_image_is_named_and_skipped_only_when_asked(root, caplog):
     assert "0.png" in caplog.text
 
 
+def test_sixteen_bits_are_scaled_not_clipped(root):
+    values = np.array([[256, 1000], [40000, 65535]], np.uint16)
+    Image.fromarray(values).save(root / "cat" / "0.png")
+    got = next(folder.open_dataset(str(root)).read(np.array([0]), False))
+    assert got.tolist() == [[1, 3], [156, 255]]
+
+
 def test_a_decompression_bomb_is_refused(root, monkeypatch):
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10)
     with pytest.raises(DataError, match="unreadable image"):

@@ -2,15 +2,18 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
 from edgekit.core.card import Framework, ModelCard
 from edgekit.core.noun import Noun
 from edgekit.core.preprocess import Preprocess
 from edgekit.core.recipe import Recipe
 from edgekit.core.tensor import Array, TensorSpec
+
+# A relative path that does not climb out of the folder it is in.
+INSIDE = r"^(artifacts/)?[^./\\\x00-\x1f][^/\\\x00-\x1f]*$"
 
 
 class ModelSource(Noun):
@@ -66,10 +69,10 @@ class Parity(Noun):
 class Artifact(Noun):
     """One exported file, with everything needed to run it, judge it and make it again."""
 
-    path: str
+    path: Annotated[str, StringConstraints(pattern=INSIDE)]
     format: str
     size_bytes: int
-    sha256: str
+    sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
     recipe: Recipe
     source: ModelSource
     key: str = ""

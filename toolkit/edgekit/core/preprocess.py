@@ -39,6 +39,10 @@ class Preprocess(Noun):
         if any(value == 0 for value in self.std):
             msg = "std holds a zero"
             raise ValueError(msg)
+        channels = 1 if self.colour in {None, "L"} else 3
+        if self.colour and not {len(self.mean), len(self.std)} <= {1, channels}:
+            msg = f"mean and std need 1 or {channels} values for colour {self.colour}"
+            raise ValueError(msg)
         if self.fit != "exact" and (self.height is None or self.width is None):
             msg = f"fit '{self.fit}' needs height and width"
             raise ValueError(msg)

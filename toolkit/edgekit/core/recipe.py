@@ -1,8 +1,8 @@
 """Recipe: how a model is quantized. Its name parses into it, and back."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
 from edgekit.core.noun import Noun
 from edgekit.core.suggest import did_you_mean
@@ -19,7 +19,7 @@ class Recipe(Noun):
     `calibration_n` samples; `dynamic` quantizes weights, and activations while running.
     """
 
-    name: str
+    name: Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]+$")]
     method: Method = "none"
     weight: NumberType = "float32"
     activation: NumberType = "float32"

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgekit.core.noun import Noun
+from edgekit.errors import DataError
 
 Array = NDArray[Any]
 
@@ -35,10 +36,16 @@ def quantize(values: Array, spec: TensorSpec) -> Array:
     """Turn real `values` into elements of `spec`: `round(x / scale) + zero_point`, clipped.
 
     Half rounds away from zero, as TensorFlow Lite's QUANTIZE kernel does (TfLiteRound).
-    A tensor without a scale is only cast.
+    A tensor without a scale is only cast; raises `DataError` where that would lose anything.
     """
     if spec.scale is None or spec.zero_point is None:
-        return values.astype(spec.dtype)
+        cast = values.astype(spec.dtype)
+        if np.issubdtype(cast.dtype, np.integer) and (cast != values).any():
+            raise DataError(
+                f"got real values for {spec.name}, a tensor of {spec.dtype} with no known scale",
+                "validate the file beside its .artifact.json record, which holds the scale",
+            )
+        return cast
     info = np.iinfo(spec.dtype)
     scaled = values.astype(np.float64) / spec.scale
     rounded = np.sign(scaled) * np.floor(np.abs(scaled) + 0.5) + spec.zero_point

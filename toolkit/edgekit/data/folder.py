@@ -25,7 +25,9 @@ PARTS = ("train", "test")
 def matches(ref: str) -> bool:
     """Return whether `ref` is a folder with subfolders."""
     path = Path(ref)
-    return path.is_dir() and any(child.is_dir() for child in path.iterdir())
+    if any(path.glob("*.npz")) or any(path.glob("*-ubyte.gz")):
+        return False
+    return path.is_dir() and any(p.is_dir() and p.name[0] != "." for p in path.iterdir())
 
 
 def open_dataset(ref: str) -> Dataset:
@@ -96,7 +98,10 @@ def _decode(path: Path, skip_bad: bool) -> Array | None:
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(path, formats=FORMATS) as image:
                 upright = ImageOps.exif_transpose(image)
-                grey = upright.mode in {"1", "L", "LA", "I;16"}
+                if upright.mode.startswith("I"):
+                    # Pillow's own conversion would clip 16 bits to 8 instead of scaling them.
+                    return (np.asarray(upright).astype(np.uint32) >> 8).astype(np.uint8)
+                grey = upright.mode in {"1", "L", "LA"}
                 return np.asarray(upright.convert("L" if grey else "RGB"), dtype=np.uint8)
     except (
         OSError,

@@ -33,6 +33,11 @@ def open_dataset(ref: str) -> Dataset:
         raise DataError(f"got samples {shapes}, expected the same in train and test: {path}")
     first = len(inputs[0])
     labels = np.concatenate([part[1] for part in parts])
+    if parts[0][2] and int(labels.max()) >= len(parts[0][2]):
+        raise DataError(
+            f"got label {int(labels.max())} and {len(parts[0][2])} class_names in {path}",
+            "give a name for every label",
+        )
 
     def read(indices: Array, skip_bad: bool) -> Iterator[Array | None]:
         del skip_bad  # an array has no unreadable rows

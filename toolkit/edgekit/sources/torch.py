@@ -1,16 +1,13 @@
 """PyTorch models: `.pt2` exported programs, and factories with weights from a state dict."""
 
-import json
 import os
 import re
-import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from edgekit import factory
+from edgekit import factory, pt2
 from edgekit.core.artifact import FloatModel, ModelSource
 from edgekit.core.card import ModelCard
 from edgekit.core.tensor import Array, TensorSpec
@@ -19,11 +16,6 @@ from edgekit.errors import ModelLoadError
 SUFFIXES = (".pt2", ".pt", ".pth")
 HUB = "torch"
 PACKAGES = ("torch",)
-
-# torch reads a .pt2's symbolic shapes with sympify, which evaluates Python: only arithmetic passes.
-SYMBOL = re.compile(r"Symbol\('\w+'(, \w+=(True|False))*\)")
-SAFE_EXPRESSION = re.compile(r"(?!.*__)[\w\s+\-*/(),<>=]*")
-MAX_GRAPH_BYTES = 256 * 1024 * 1024
 
 
 def load(source: ModelSource, card: ModelCard, *, trust: bool, seed: int = 0) -> FloatModel:
@@ -36,7 +28,7 @@ def load(source: ModelSource, card: ModelCard, *, trust: bool, seed: int = 0) ->
         os.environ["TORCH_FORCE_WEIGHTS_ONLY_LOAD"] = "1"
     path = Path(source.path)
     if source.factory is None and path.suffix == ".pt2" and not trust:
-        _check_graph(path)
+        pt2.check(path)
     import torch
 
     torch.manual_seed(seed)
@@ -135,40 +127,6 @@ def _reason(error: Exception) -> str:
     text = str(error)
     refused = re.search(r"Unsupported (?:global|class|operand)[^\n]*", text)
     return (refused.group(0) if refused else text.split("\n", maxsplit=1)[0])[:300]
-
-
-def _check_graph(path: Path) -> None:
-    """Refuse a .pt2 whose symbolic shapes are more than arithmetic."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            for info in archive.infolist():
-                if not info.filename.endswith(".json") or "/models/" not in f"/{info.filename}":
-                    continue
-                if info.file_size > MAX_GRAPH_BYTES:
-                    raise ModelLoadError(f"got a graph over {MAX_GRAPH_BYTES} bytes in {path}")
-                for expression in _expressions(json.loads(archive.read(info))):
-                    if not SAFE_EXPRESSION.fullmatch(SYMBOL.sub("s", expression)):
-                        raise ModelLoadError(
-                            f"got code where a shape belongs in {path}: {expression[:80]!r}",
-                            "do not use this file, unless you trust it: --trust",
-                        )
-    except (OSError, ValueError, zipfile.BadZipFile, RecursionError) as error:
-        raise ModelLoadError(
-            f"got a file that is no whole .pt2 archive: {path}: {error}",
-            "it may be truncated; copy it again, or save the model again",
-        ) from error
-
-
-def _expressions(node: Any) -> Iterator[str]:
-    if isinstance(node, dict):
-        for key, value in node.items():
-            if key == "expr_str" and isinstance(value, str):
-                yield value
-            else:
-                yield from _expressions(value)
-    elif isinstance(node, list):
-        for value in node:
-            yield from _expressions(value)
 
 
 def _one_of_each(
