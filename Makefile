@@ -30,7 +30,7 @@ test: setup
 	$(BIN)/pytest -m 'not slow' $(T)
 
 test-slow: setup
-	$(BIN)/pytest -m slow $(T)
+	$(BIN)/pytest -m slow $(T) || test $$? -eq 5  # 5: no test is slow today
 
 docs: setup
 	$(BIN)/python docs/generate.py

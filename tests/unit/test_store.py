@@ -19,6 +19,16 @@ def test_a_file_is_written_whole_or_not_at_all(tmp_path):
     assert os.listdir(path.parent) == ["a.txt"]
 
 
+def test_several_files_are_written_or_none(tmp_path):
+    (tmp_path / "folder").mkdir()
+    store.write_all({tmp_path / "a": b"1", tmp_path / "b": b"2"})
+    assert (tmp_path / "b").read_bytes() == b"2"
+    with pytest.raises(StorageError):
+        store.write_all({tmp_path / "a": b"3", tmp_path / "b" / "c": b"4"})
+    assert (tmp_path / "a").read_bytes() == b"1"
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["a", "b", "folder"]
+
+
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG])
 def test_a_full_disk_is_named_and_leaves_nothing(tmp_path, code):
     path = tmp_path / "a.bin"
@@ -75,6 +85,13 @@ def test_scratch_is_gone_afterwards_and_sweeps_old_leftovers():
     os.utime(old, (0, 0))
     with store.scratch():
         assert not old.exists()
+
+
+def test_a_running_jobs_scratch_is_never_swept():
+    with store.scratch() as folder:
+        os.utime(folder, (0, 0))
+        with store.scratch():
+            assert folder.exists()
 
 
 def test_run_folders_are_nobody_elses(tmp_path):

@@ -54,7 +54,7 @@ class RunConfig(Noun):
 
     name: str = "run"
     output: str = "runs"
-    seed: int = Field(default=0, ge=0)
+    seed: int = Field(default=0, ge=0, lt=2**32)
     threads: int = Field(default=1, ge=1)
     latency_runs: int = Field(default=200, ge=1)
     targets: tuple[str, ...] = Field(min_length=1)

@@ -5,15 +5,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from pydantic import ValidationError
 
-from edgekit import __version__, plugins, store
+from edgekit import plugins, store
 from edgekit.core.artifact import Artifact, ModelSource, Parity
 from edgekit.core.card import Framework, ModelCard
 from edgekit.core.exported import Exported
 from edgekit.core.recipe import Recipe, parse_recipe
 from edgekit.core.tensor import Array, TensorSpec, dequantize, quantize
 from edgekit.devices import local
-from edgekit.errors import ExportError, RuntimeFailedError, UsageError
+from edgekit.errors import DataError, ExportError, RuntimeFailedError, UsageError
 from edgekit.workspace import Workspace
 
 # Largest difference allowed from the float model, relative to its largest output. A float file
@@ -97,7 +98,7 @@ def convert(model: Model, name: str, recipe: Recipe, work: Workspace) -> Convert
     with work.lock(key):
         made = work.made.get(key)
         if made is None and work.settings.use_cache:
-            made = store.cached(key)
+            made = _whole(store.cached(key))
         if made is not None:
             return _read(made, model, from_cache=key not in work.made)
         work.made[key] = _export(model, name, recipe, key, work)
@@ -148,11 +149,7 @@ def cache_key(model: Model, name: str, recipe: Recipe, work: Workspace) -> str:
             "format": name,
             "data": [data, work.settings.skip_bad, work.settings.seed] if data else None,
             "tools": plugins.versions((*source.PACKAGES, *exporter.PACKAGES)),
-            "edgekit": __version__,
-            "code": [
-                store.key_of(plugins.source_of(kind, which).decode())
-                for kind, which in (("sources", model.source.kind), ("exporters", name))
-            ],
+            "code": plugins.code_sha256(),
         }
     )
 
@@ -174,7 +171,13 @@ def _calibration(model: Model, recipe: Recipe, work: Workspace) -> str | None:
     if not recipe.is_calibrated:
         return None
     preprocess = model.card.preprocess_for(model.framework)
-    return str(work.samples("calibration", preprocess, recipe.calibration_n).inputs)
+    samples = work.samples("calibration", preprocess, recipe.calibration_n)
+    if samples.n < recipe.calibration_n:
+        raise DataError(
+            f"got {samples.n} usable calibration samples, expected {recipe.calibration_n}",
+            f"repair the bad ones, or give --calibration {samples.n}",
+        )
+    return str(samples.inputs)
 
 
 def check_parity(file: Path, name: str, exported: Exported, recipe: Recipe) -> Parity:
@@ -204,7 +207,7 @@ def _parity(got: Array, reference: Array, recipe: Recipe, inputs_from: str) -> P
     if not np.isfinite(got).all():
         raise ExportError(
             "got NaN or infinite values out of the converted file",
-            "the float model's values may overflow this type; try fp32",
+            "the float model itself may give them; if not, try fp32",
         )
     difference = float(np.abs(got - reference).max())
     largest = float(np.abs(reference).max())
@@ -246,6 +249,20 @@ def _artifact(  # noqa: PLR0913, PLR0917
         card=model.card,
         **dict(exported),
     )
+
+
+def _whole(folder: Path | None) -> Path | None:
+    """Return an entry of the cache that is still what was put there; a damaged one is no entry."""
+    if folder is None:
+        return None
+    try:
+        artifact = Artifact.from_json((folder / "artifact.json").read_bytes())
+        if store.sha256_file(folder / artifact.path) == artifact.sha256:
+            return folder
+    except (OSError, ValidationError):
+        pass
+    store.forget(folder)
+    return None
 
 
 def _read(folder: Path, model: Model, *, from_cache: bool) -> Converted:

@@ -11,7 +11,7 @@ from edgekit.core.noun import Noun
 
 # What each extra brings that edgekit itself calls. `base` always comes along.
 PACKAGES = {
-    "base": ("ai-edge-litert", "numpy", "pillow", "pydantic", "typer", "rich"),
+    "base": ("ai-edge-litert", "numpy", "pillow", "platformdirs", "pydantic", "typer", "rich"),
     "tensorflow": ("tensorflow", "keras", "ai-edge-quantizer", "scikit-learn", "tensorboard"),
     "torch": ("torch", "torchao", "executorch", "scikit-learn", "tensorboard"),
     "onnx": ("onnx",),

@@ -54,7 +54,9 @@ def golden_path(measured: Measurement | None, run_folder: Path) -> Path | None:
     """Return where the run kept the golden vectors of a measurement, if it did."""
     if measured is None or measured.golden is None:
         return None
-    return run_folder / "golden" / Path(measured.golden).name
+    path = run_folder / "golden" / Path(measured.golden).name
+    store.check_unchanged(path, measured.golden_sha256)
+    return path
 
 
 def _border(spec: TensorSpec) -> Border:

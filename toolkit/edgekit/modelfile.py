@@ -74,7 +74,8 @@ def _from_code(
     arguments: dict[str, object],
 ) -> ModelSource:
     # The factory may import its neighbours: they decide the graph as well.
-    code = {p.name: store.sha256_file(p) for p in sorted(path.parent.glob("*.py"))}
+    files = sorted(path.parent.rglob("*.py"))
+    code = {p.relative_to(path.parent).as_posix(): store.sha256_file(p) for p in files}
     parts = [code, factory, arguments, store.sha256_file(weights) if weights else None]
     return ModelSource(
         kind=framework,

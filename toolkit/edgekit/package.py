@@ -29,7 +29,7 @@ def package(
     chosen_for = _target(run, target)
     packager = plugins.load("packagers", kind or (chosen_for.packager if chosen_for else "zip"))
     found, why = _named(run, artifact) if artifact else _best(run, chosen_for)
-    check_unchanged(run_folder / found.path, found.sha256)
+    store.check_unchanged(run_folder / found.path, found.sha256)
     made: Package = packager.package(run, found, chosen_for, run_folder, output)
     return made, why
 
@@ -67,13 +67,3 @@ def _best(run: Run, target: Target | None) -> tuple[Artifact, str]:
             "edgekit report RUN shows which checks failed; --artifact NAME takes one all the same",
         )
     return run.artifact(choice.artifact_sha256), choice.why
-
-
-def check_unchanged(path: Path, sha256: str) -> None:
-    """Raise `UsageError` for a file that is not, byte for byte, what a run recorded."""
-    if not path.is_file():
-        raise UsageError(f"got no file {path}, which the run recorded", "run edgekit run again")
-    if store.sha256_file(path) != sha256:
-        raise UsageError(
-            f"got other bytes in {path} than the run validated", "run edgekit run again"
-        )

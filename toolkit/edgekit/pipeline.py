@@ -16,7 +16,7 @@ from edgekit.core.run import Failure, ModelRecord, Run
 from edgekit.core.target import Target
 from edgekit.core.verdict import Verdict, judge
 from edgekit.errors import EdgekitError
-from edgekit.measure import baseline, check_unseen, measure
+from edgekit.measure import baseline, check_data, measure
 from edgekit.workspace import Workspace
 
 # Conversions are mostly one core each, and hold a framework in memory each.
@@ -122,7 +122,7 @@ def measure_all(
     """Run every artifact on the test samples, with each kind of kernels that a target asks for."""
     for model in models:
         mine = [a for a in found.artifacts if (a.source, a.card) == (model.source, model.card)]
-        check_unseen(model.card, work)
+        check_data(model.card, work)
         samples = work.samples("test", model.card.preprocess_for(model.framework))
         floats, reference = baseline(model, samples, work)
         record = ModelRecord(source=model.source, card=model.card, baseline=floats)

@@ -1,5 +1,7 @@
 """The folder is the registry: a plugin is a module in its kind's package."""
 
+import functools
+import hashlib
 import importlib
 import importlib.metadata
 import pkgutil
@@ -19,7 +21,7 @@ EXTRA_OF = {
     "torch": "torch",
     "torchao": "torch",
     "executorch": "torch",
-    "sklearn": "data",
+    "sklearn": "tensorflow",
     "onnx": "onnx",
 }
 
@@ -40,9 +42,13 @@ def load(kind: str, name: str) -> ModuleType:
     return importlib.import_module(f"edgekit.{kind}.{name}")
 
 
-def source_of(kind: str, name: str) -> bytes:
-    """Return the plugin's code as bytes: part of the cache key of what it makes."""
-    return (ROOT / kind / f"{name}.py").read_bytes()
+@functools.cache
+def code_sha256() -> str:
+    """Return one digest over edgekit's own code: part of the cache key of all that it makes."""
+    digest = hashlib.sha256()
+    for file in sorted(ROOT.rglob("*.py")):
+        digest.update(file.read_bytes())
+    return digest.hexdigest()
 
 
 def versions(packages: tuple[str, ...]) -> dict[str, str]:

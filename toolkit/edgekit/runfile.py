@@ -95,7 +95,7 @@ def _profiles(config: RunConfig, root: Path) -> tuple[Target, ...]:
     given = {name: limit for name, limit in config.budgets if limit is not None}
     return tuple(
         target.model_copy(update={"budgets": Budgets(**{**dict(target.budgets), **given})})
-        for target in map(targets.load, dict.fromkeys(refs))
+        for target in targets.load_all(refs)
     )
 
 
@@ -138,6 +138,11 @@ def makes(model: Model) -> tuple[str, ...]:
 def _check_names(models: list[Model]) -> None:
     """Refuse two models whose files would have the same name."""
     for one, other in itertools.combinations(models, 2):
+        if one.source.sha256 == other.source.sha256 and one.card != other.card:
+            raise UsageError(
+                f"got one model under two cards: {one.source.ref}",
+                "their files would be the same bytes; validate them in two runs",
+            )
         if one.card.name == other.card.name and set(makes(one)) & set(makes(other)):
             raise UsageError(
                 f"got two models called {one.card.name} that give the same formats",

@@ -6,6 +6,7 @@ system and renamed, so a reader sees all of it or nothing, and two processes can
 
 import contextlib
 import errno
+import fcntl
 import hashlib
 import json
 import os
@@ -85,7 +86,7 @@ def writing(path: Path) -> Iterator[None]:
                 f"got a file where a folder is needed: {error.filename}",
                 "choose another folder with -o",
             ) from error
-        raise
+        raise StorageError(f"got {error.strerror} while writing {path}") from error
 
 
 @contextlib.contextmanager
@@ -107,6 +108,13 @@ def write_bytes(path: Path, data: bytes) -> None:
         temporary.write_bytes(data)
 
 
+def write_all(files: dict[Path, bytes]) -> None:
+    """Write several files: all of them are complete before the first takes its name."""
+    with contextlib.ExitStack() as stack:
+        for path, data in files.items():
+            stack.enter_context(replacing(path)).write_bytes(data)
+
+
 def write_text(path: Path, text: str) -> None:
     """Write a text file whole or not at all, as UTF-8."""
     write_bytes(path, text.encode())
@@ -126,17 +134,30 @@ def scratch() -> Iterator[Path]:
         root.mkdir(parents=True, exist_ok=True)
         _sweep(root)
         folder = Path(tempfile.mkdtemp(dir=root))
+    # Held as long as this process lives: the sweep of another leaves locked folders alone.
+    lock = os.open(folder, os.O_RDONLY)
+    fcntl.flock(lock, fcntl.LOCK_SH)
     try:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+        os.close(lock)
 
 
 def _sweep(root: Path) -> None:
     for leftover in root.iterdir():
         with contextlib.suppress(OSError):
-            if time.time() - leftover.stat().st_mtime > DAY_S:
-                shutil.rmtree(leftover, ignore_errors=True)
+            if leftover.is_dir() and time.time() - leftover.stat().st_mtime > DAY_S:
+                _remove_unlocked(leftover)
+
+
+def _remove_unlocked(folder: Path) -> None:
+    lock = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        shutil.rmtree(folder, ignore_errors=True)
+    finally:
+        os.close(lock)
 
 
 def spill(stream: Readable) -> IO[bytes]:
@@ -158,6 +179,12 @@ def cached(key: str) -> Path | None:
     """Return the folder stored under `key`, or None."""
     folder = cache_folder() / "artifacts" / key
     return folder if folder.is_dir() else None
+
+
+def forget(folder: Path) -> None:
+    """Take a damaged entry out of the cache."""
+    with scratch() as away, contextlib.suppress(OSError):
+        folder.rename(away / "damaged")
 
 
 def keep(key: str, fill: Callable[[Path], None]) -> Path:
@@ -203,3 +230,13 @@ def find_run(ref: str, parent: Path = Path("runs")) -> Path:
         f"got run '{ref}', expected a folder with a run.json in it",
         f"make one with 'edgekit run'; looked in {parent.resolve()}",
     )
+
+
+def check_unchanged(path: Path, sha256: str) -> None:
+    """Raise `UsageError` for a file that is not, byte for byte, what a run recorded."""
+    if not path.is_file():
+        raise UsageError(f"got no file {path}, which the run recorded", "run edgekit run again")
+    if sha256_file(path) != sha256:
+        raise UsageError(
+            f"got other bytes in {path} than the run validated", "run edgekit run again"
+        )

@@ -1,6 +1,7 @@
 """Reading target profiles."""
 
 import tomllib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,17 @@ def load(ref: str) -> Target:
     if ref.endswith(".toml"):
         return check(Path(ref))
     return check(resources.find("targets", ref, ENTRY))
+
+
+def load_all(refs: Iterable[str]) -> tuple[Target, ...]:
+    """Return the targets of all `refs`, each once. Raises `TargetError` for two of one id."""
+    found = [load(ref) for ref in dict.fromkeys(refs)]
+    ids = [target.id for target in found]
+    if twice := sorted({name for name in ids if ids.count(name) > 1}):
+        raise TargetError(
+            f"got two targets with the id {', '.join(twice)}", "give one of them another id"
+        )
+    return tuple(found)
 
 
 def check(path: Path) -> Target:

@@ -14,8 +14,7 @@ from edgekit.core.run import ModelRecord, Run
 from edgekit.core.target import Target
 from edgekit.errors import DataError, ModelLoadError, UsageError
 from edgekit.inspection import inspect
-from edgekit.measure import baseline, check_unseen, measure
-from edgekit.package import check_unchanged
+from edgekit.measure import baseline, check_data, measure
 from edgekit.runfile import read_run
 from edgekit.workspace import Settings, Step, Workspace, workspace
 
@@ -40,7 +39,7 @@ def subjects(ref: str, card: Path | None, runs: Path) -> list[Subject]:
     if not run.artifacts:
         raise UsageError(f"got a run without files: {folder}", "see why: edgekit report RUN")
     for artifact in run.artifacts:
-        check_unchanged(folder / artifact.path, artifact.sha256)
+        store.check_unchanged(folder / artifact.path, artifact.sha256)
     models = {m.source.sha256: Model(m.source, m.card) for m in run.models}
     return [
         Subject(artifact, folder / artifact.path, models.get(artifact.source.sha256))
@@ -136,8 +135,14 @@ def validate(  # noqa: PLR0913 - what, against what, for whom, how, and where it
     return run, folder
 
 
-def _check_given(recorded: ModelSource, given: ModelSource) -> None:
+def _check_given(artifact: Artifact, model: Model) -> None:
     """Refuse a baseline that proves nothing; warn of one that the file was not made from."""
+    recorded, given = artifact.source, model.source
+    if artifact.card and artifact.card.preprocess != model.card.preprocess:
+        raise UsageError(
+            f"got another preprocess in the card of {given.ref} than in that of {artifact.path}",
+            "the same samples must reach both; give the right card with --card",
+        )
     if not given.is_trained and recorded.is_trained:
         raise UsageError(
             f"got an untrained baseline, {given.ref}: nothing can be worse than a guess",
@@ -157,7 +162,7 @@ def _check_recorded(source: ModelSource, work: Workspace) -> None:
     A record could name any Python file, with its right hash: only the zoo's own runs unasked.
     """
     if source.factory is None:
-        check_unchanged(Path(source.path), source.sha256)
+        store.check_unchanged(Path(source.path), source.sha256)
         return
     weights = Path(source.weights) if source.weights else None
     if modelfile.is_zoo_name(source.ref):
@@ -183,18 +188,20 @@ def _measure(
     if model is not None and model is subject.model:
         _check_recorded(model.source, work)
     elif model is not None:
-        _check_given(artifact.source, model.source)
+        _check_given(artifact, model)
     if model is not None and artifact.card is None:
         # A file with no card of its own is fed as its float model is.
         artifact = artifact.model_copy(update={"card": model.card})
-    check_unseen(artifact.card, work)
+    check_data(artifact.card, work)
     samples = work.samples("test", artifact.preprocess)
     reference = None
     if model is not None:
         floats, reference = baseline(
             model, work.samples("test", model.card.preprocess_for(model.framework)), work
         )
-        found.models.append(ModelRecord(source=model.source, card=model.card, baseline=floats))
+        record = ModelRecord(source=model.source, card=model.card, baseline=floats)
+        if record not in found.models:
+            found.models.append(record)
     kept = artifact.model_copy(update={"path": f"artifacts/{Path(artifact.path).name}"})
     found.artifacts.append(kept)
     found.files[kept.sha256] = subject.file

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from edgekit import process, store
 from edgekit.core.dataset import Dataset
+from edgekit.core.measurement import Measurement
 from edgekit.core.preprocess import Preprocess
 from edgekit.errors import DataError
 from edgekit.samples import Samples, open_dataset
@@ -48,6 +49,7 @@ class Workspace:
     step: Step = silent
     data: Dataset | None = None
     made: dict[str, Path] = field(default_factory=dict)
+    baselines: dict[str, Measurement] = field(default_factory=dict)
     _prepared: dict[str, Samples] = field(default_factory=dict)
     _locks: dict[str, threading.Lock] = field(default_factory=lambda: defaultdict(threading.Lock))
 

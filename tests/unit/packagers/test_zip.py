@@ -16,10 +16,13 @@ def finished(tmp_path):
     """Return a run whose one artifact and golden vectors lie in its folder."""
     data = b"model bytes"
     artifact = make.artifact(sha256=store.sha256_bytes(data), size_bytes=len(data))
-    measured = make.measurement(artifact_sha256=artifact.sha256, golden="g.npz")
     store.write_bytes(tmp_path / artifact.path, data)
-    (tmp_path / "golden").mkdir()
-    np.savez(tmp_path / "golden" / "g.npz", inputs=np.ones((8, 2)), outputs=np.ones((8, 2)))
+    golden = tmp_path / "golden" / "g.npz"
+    golden.parent.mkdir()
+    np.savez(golden, inputs=np.ones((8, 2)), outputs=np.ones((8, 2)))
+    measured = make.measurement(
+        artifact_sha256=artifact.sha256, golden="g.npz", golden_sha256=store.sha256_file(golden)
+    )
     return make.run(artifacts=[artifact], measurements=[measured]), tmp_path
 
 
@@ -51,6 +54,16 @@ def test_a_file_that_changed_since_the_run_is_refused(finished):
     run, folder = finished
     (folder / run.artifacts[0].path).write_bytes(b"other bytes")
     with pytest.raises(UsageError, match="other bytes"):
+        build(finished, "out")
+
+
+def test_golden_vectors_that_changed_or_went_are_refused(finished):
+    _, folder = finished
+    (folder / "golden" / "g.npz").write_bytes(b"junk")
+    with pytest.raises(UsageError, match="other bytes"):
+        build(finished, "out")
+    (folder / "golden" / "g.npz").unlink()
+    with pytest.raises(UsageError, match="got no file"):
         build(finished, "out")
 
 

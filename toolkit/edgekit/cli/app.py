@@ -91,6 +91,10 @@ def _run(arguments: list[str]) -> int:
             return 2
         if "--traceback" in arguments:
             raise
+        if type(problem).__name__ == "ValidationError":  # of pydantic, which --help must not import
+            wrong = UsageError(f"got a wrong value: {_first_lines(problem)}", "see --help")
+            console.error(wrong, as_json=as_json)
+            return wrong.exit_code
         bug = InternalError(
             f"{type(problem).__name__}: {problem}", "this is a bug; --traceback shows where"
         )
@@ -98,8 +102,13 @@ def _run(arguments: list[str]) -> int:
         return bug.exit_code
     # Typer itself answers some interrupts with this code, and says nothing.
     if code == EXIT_INTERRUPTED:
-        console.note("interrupted: nothing half-written was left")
+        console.interrupted(as_json=as_json)
     return code if isinstance(code, int) else 0
+
+
+def _first_lines(problem: Exception) -> str:
+    errors = problem.errors()  # type: ignore[attr-defined]
+    return "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg'].lower()}" for e in errors[:5])
 
 
 def _show_usage_error(problem: Exception, *, as_json: bool) -> bool:

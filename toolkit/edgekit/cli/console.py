@@ -39,6 +39,13 @@ def error(problem: EdgekitError, *, as_json: bool) -> None:
         note(f"hint: {problem.hint}")
 
 
+def interrupted(*, as_json: bool) -> None:
+    """Say that Ctrl-C was heard."""
+    if as_json:
+        document({"error": {"kind": "Interrupted", "message": "interrupted", "exit_code": 130}})
+    note("interrupted: nothing half-written was left")
+
+
 def table(data: "Table") -> None:
     """Print a table as wide as it needs, styled on a terminal."""
     from rich.box import SIMPLE_HEAD

@@ -49,7 +49,7 @@ def command(  # noqa: PLR0913, PLR0917 - a command line
     from edgekit.pipeline import plan
     from edgekit.workspace import Settings
 
-    profiles = tuple(targets.load(name) for name in dict.fromkeys(target))
+    profiles = targets.load_all(target)
     recipes = [
         parse_recipe(name, calibration_n=calibration, calibration_seed=seed)
         for name in dict.fromkeys(quantize)
@@ -83,14 +83,15 @@ def _convert(
 
     with console.steps() as step, workspace(settings, step, data) as work:
         done = [convert(a.model, a.format, a.recipe, work) for a in attempts]
-        written = []
+        written, staged = [], {}
         for made in done:
             name = made.artifact.card.name if made.artifact.card else "model"
             path = output / f"{name}-{made.artifact.recipe.name}{made.path.suffix}"
             record = made.artifact.model_copy(update={"path": path.name})
-            store.write_text(path.with_name(f"{path.name}.artifact.json"), record.to_json())
-            store.copy_file(made.path, path)
+            staged[path] = made.path.read_bytes()
+            staged[path.with_name(f"{path.name}.artifact.json")] = record.to_json().encode()
             written.append((path, made))
+        store.write_all(staged)
     return written
 
 

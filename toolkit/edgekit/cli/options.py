@@ -81,7 +81,9 @@ Recipes = Annotated[
 Calibration = Annotated[
     int, typer.Option(help="How many calibration samples the representative dataset has.")
 ]
-Seed = Annotated[int, typer.Option(min=0, help="Seed of splits, weights and shuffling.")]
+Seed = Annotated[
+    int, typer.Option(min=0, max=2**32 - 1, help="Seed of splits, weights and shuffling.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
 Trust = Annotated[
     bool, typer.Option("--trust", help="Allow the model file to run its own code when loaded.")

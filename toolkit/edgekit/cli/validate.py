@@ -38,7 +38,7 @@ def command(  # noqa: PLR0913, PLR0917 - a command line
     from edgekit.validate import subjects, validate
     from edgekit.workspace import Settings
 
-    profiles = tuple(targets.load(name) for name in dict.fromkeys(target))
+    profiles = targets.load_all(target)
     found = subjects(artifact, card, runs=output)
     model = (
         models_of.resolve(
@@ -47,6 +47,11 @@ def command(  # noqa: PLR0913, PLR0917 - a command line
         if baseline
         else None
     )
+    if model is None and found[0].artifact.card is None:
+        console.note(
+            f"warning: no card for {artifact}: samples are passed as they are, unscaled; "
+            "give --card"
+        )
     settings = Settings(seed=seed, trust=trust, skip_bad=skip_bad, threads=threads)
     with console.steps() as step:
         run, folder = validate(

@@ -76,8 +76,8 @@ class Artifact(Noun):
     recipe: Recipe
     source: ModelSource
     key: str = ""
-    inputs: tuple[TensorSpec, ...]
-    outputs: tuple[TensorSpec, ...]
+    inputs: tuple[TensorSpec, ...] = Field(min_length=1)
+    outputs: tuple[TensorSpec, ...] = Field(min_length=1)
     op_histogram: dict[str, int]
     delegated: Share | None = None
     tools: dict[str, str] = Field(default_factory=dict)

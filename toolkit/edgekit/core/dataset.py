@@ -27,6 +27,11 @@ class Dataset:
     read: Reader
     test_indices: Array | None = None
 
+    @property
+    def names_are_given(self) -> bool:
+        """Whether the data names its classes; else they are only numbered."""
+        return self.class_names != tuple(str(i) for i in range(len(self.class_names)))
+
 
 @dataclass(frozen=True)
 class Split:
@@ -69,8 +74,9 @@ def split(dataset: Dataset, seed: int, test: float = 0.3, calibration: float = 0
 def choose(indices: Array, n: int, seed: int) -> Array:
     """Return `n` of `indices`, seeded. Raises `DataError` where there are fewer."""
     if n > len(indices):
+        fewer = f"give --calibration {len(indices)} or fewer, or " if len(indices) else "give "
         raise DataError(
             f"got {len(indices)} calibration samples in the data, expected {n}",
-            f"give --calibration {len(indices)} or fewer, or more data",
+            f"{fewer}more data",
         )
     return np.random.default_rng(seed).permutation(indices)[:n]

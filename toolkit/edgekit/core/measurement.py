@@ -78,6 +78,7 @@ class Measurement(Noun):
     peak_memory_bytes: int | None = None
     delegated: Share | None = None
     golden: str | None = None
+    golden_sha256: str = ""
     error: ErrorRecord | None = None
 
     def metric(self, name: str) -> Metric | None:

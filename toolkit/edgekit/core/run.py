@@ -1,5 +1,7 @@
 """Run: everything one job found, enough to report and package without computing again."""
 
+from pydantic import model_validator
+
 from edgekit.core.artifact import Artifact, ModelSource
 from edgekit.core.card import ModelCard
 from edgekit.core.measurement import ErrorRecord, Measurement
@@ -55,6 +57,15 @@ class Run(Noun):
     measurements: tuple[Measurement, ...] = ()
     targets: tuple[Target, ...] = ()
     verdicts: tuple[Verdict, ...] = ()
+
+    @model_validator(mode="after")
+    def _check(self) -> "Run":
+        known = {artifact.sha256 for artifact in self.artifacts}
+        judged = {verdict.artifact_sha256 for verdict in self.verdicts}
+        if (judged | {measured.artifact_sha256 for measured in self.measurements}) - known:
+            msg = "a verdict or measurement of a file that is not in the run"
+            raise ValueError(msg)
+        return self
 
     def artifact(self, sha256: str) -> Artifact:
         """Return the artifact with `sha256`. Raises `KeyError` where there is none."""

@@ -1,9 +1,10 @@
 """Tensors at the border of a model: shape, type, and affine quantization."""
 
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import StringConstraints
 
 from edgekit.core.noun import Noun
 from edgekit.errors import DataError
@@ -20,7 +21,7 @@ class TensorSpec(Noun):
 
     name: str
     shape: tuple[int, ...]
-    dtype: str
+    dtype: Annotated[str, StringConstraints(pattern=r"^(float|u?int|bfloat|complex)\d+$|^bool$")]
     scale: float | None = None
     zero_point: int | None = None
 

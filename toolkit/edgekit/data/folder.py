@@ -70,7 +70,9 @@ def _list(root: Path) -> tuple[tuple[str, ...], list[Path], Array]:
     paths: list[Path] = []
     labels: list[int] = []
     for label, folder in enumerate(folders):
-        found = sorted(p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES)
+        found = sorted(
+            p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES and not p.is_dir()
+        )
         if not found:
             raise DataError(
                 f"got no image in class folder {folder}, expected at least 1",
@@ -84,7 +86,9 @@ def _list(root: Path) -> tuple[tuple[str, ...], list[Path], Array]:
 def _fingerprint(root: Path, paths: list[Path]) -> str:
     digest = hashlib.sha256()
     for path in paths:
-        digest.update(f"{path.relative_to(root).as_posix()}\0{store.sha256_file(path)}\n".encode())
+        # A link to nothing is named when it is read.
+        content = store.sha256_file(path) if path.is_file() else "absent"
+        digest.update(f"{path.relative_to(root).as_posix()}\0{content}\n".encode())
     return digest.hexdigest()
 
 
@@ -103,13 +107,7 @@ def _decode(path: Path, skip_bad: bool) -> Array | None:
                     return (np.asarray(upright).astype(np.uint32) >> 8).astype(np.uint8)
                 grey = upright.mode in {"1", "L", "LA"}
                 return np.asarray(upright.convert("L" if grey else "RGB"), dtype=np.uint8)
-    except (
-        OSError,
-        ValueError,
-        SyntaxError,
-        Image.DecompressionBombError,
-        Image.DecompressionBombWarning,
-    ) as error:
+    except Exception as error:  # whatever a decoder stumbles over, the image is to blame
         if not skip_bad:
             raise DataError(
                 f"got an unreadable image {path}: {error}",

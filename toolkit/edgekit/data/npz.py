@@ -4,7 +4,6 @@ A file is split by seed; a folder with `train.npz` and `test.npz` keeps its own 
 """
 
 import zipfile
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +13,8 @@ from edgekit import store
 from edgekit.core.dataset import Dataset
 from edgekit.core.tensor import Array
 from edgekit.errors import DataError
+
+MAX_LABEL = 100_000
 
 
 def matches(ref: str) -> bool:
@@ -63,29 +64,39 @@ def _load(path: Path) -> tuple[Array, Array, tuple[str, ...]]:
     try:
         with zipfile.ZipFile(path) as archive:
             members = {Path(name).stem: name for name in archive.namelist()}
-            absent = sorted({"inputs", "labels"} - set(members))
-            if absent:
-                raise DataError(
-                    f"got arrays {', '.join(members) or 'none'} in {path}, "
-                    f"expected also {', '.join(absent)}",
-                    "save with numpy.savez(path, inputs=..., labels=...)",
-                )
+            _check_members(members, path)
             inputs = _member(archive, members["inputs"])
             labels = _member(archive, members["labels"])
             names = _member(archive, members["class_names"]) if "class_names" in members else ()
             class_names = tuple(str(name) for name in names)
     except FileNotFoundError:
         raise DataError(f"got no file {path}", "check the path after --data") from None
-    except (ValueError, zipfile.BadZipFile, EOFError, zlib.error) as error:
+    except DataError:
+        raise
+    except Exception as error:  # whatever the archive makes the readers stumble over
         raise DataError(f"got an unreadable .npz file {path}: {error}", "save it again") from error
     if inputs.ndim < 2 or labels.ndim != 1 or len(inputs) != len(labels) or not len(labels):
         raise DataError(
             f"got inputs {inputs.shape} and labels {labels.shape} in {path}, "
             "expected (n, ...) and (n,) with n above 0"
         )
+    if not np.issubdtype(inputs.dtype, np.number) or np.iscomplexobj(inputs):
+        raise DataError(f"got {inputs.dtype} inputs in {path}, expected real numbers")
+    if labels.max(initial=0) > MAX_LABEL:
+        raise DataError(f"got label {labels.max()} in {path}, expected at most {MAX_LABEL}")
     if not np.issubdtype(labels.dtype, np.integer) or labels.min() < 0:
         raise DataError(f"got {labels.dtype} labels in {path}, expected integers from 0 up")
     return inputs, labels.astype(np.int64), class_names
+
+
+def _check_members(members: dict[str, str], path: Path) -> None:
+    absent = sorted({"inputs", "labels"} - set(members))
+    if absent:
+        raise DataError(
+            f"got arrays {', '.join(members) or 'none'} in {path}, "
+            f"expected also {', '.join(absent)}",
+            "save with numpy.savez(path, inputs=..., labels=...)",
+        )
 
 
 def _member(archive: zipfile.ZipFile, name: str) -> Array:

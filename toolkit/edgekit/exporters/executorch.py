@@ -138,7 +138,13 @@ def _quantize(
                 prepared(torch.from_numpy(np.array(sample[None])))
     else:
         prepared(example)
-    return convert_pt2e(prepared)
+    converted = convert_pt2e(prepared)
+    if not any("quantize_per" in str(node.target) for node in converted.graph.nodes):
+        raise ExportError(
+            f"got no quantized operator out of PT2E for {recipe.name}",
+            "the model has none that XNNPACK can quantize; ship fp32",
+        )
+    return converted
 
 
 def _int8_io(torch: Any, module: Any, inputs: TensorSpec, outputs: TensorSpec) -> Any:

@@ -19,7 +19,7 @@ def inspect(path: Path) -> dict[str, Any]:
             for name in names:
                 if name.endswith(".pkl"):
                     looked_up |= _globals(archive.read(name))
-    except (OSError, ValueError, zipfile.BadZipFile) as error:
+    except Exception as error:  # a hostile archive can make the readers raise anything
         raise ModelLoadError(
             f"got a file that is no whole PyTorch archive: {path}: {error}", "it may be truncated"
         ) from error
