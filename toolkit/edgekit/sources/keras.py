@@ -82,10 +82,9 @@ def _from_factory(source: ModelSource, keras: Any) -> Any:
 def _check_file(path: Path, *, trust: bool) -> None:
     """Refuse a file that is no .keras archive, or that would run code, before Keras sees it."""
     try:
-        with zipfile.ZipFile(path) as archive:
-            # One byte more than allowed is cut off, and then is no JSON.
-            with archive.open("config.json") as member:
-                classes = list(_classes(json.loads(member.read(MAX_CONFIG_BYTES))))
+        with zipfile.ZipFile(path) as archive, archive.open("config.json") as member:
+            # What is longer than allowed is cut off, and then is no JSON.
+            classes = list(_classes(json.loads(member.read(MAX_CONFIG_BYTES))))
     except Exception as error:  # a hostile archive can make the readers raise anything
         raise ModelLoadError(
             f"got a file that is no whole .keras archive: {path}: {error}",
