@@ -49,6 +49,35 @@ def test_the_second_time_comes_from_the_cache_and_no_cache_makes_the_same_bytes(
     assert made["artifact"]["sha256"] == json.loads(first.stdout)["files"][0]["artifact"]["sha256"]
 
 
+def test_a_damaged_cache_entry_is_made_again(edgekit, tiny, card, own_home):
+    env = {"EDGEKIT_CACHE": str(own_home / "cache")}
+    first = json.loads(convert(edgekit, tiny, card, env=env).stdout)["files"][0]
+    entry = next((own_home / "cache").glob("artifacts/*/model.*"))
+    entry.write_bytes(entry.read_bytes()[:100])
+    again = json.loads(convert(edgekit, tiny, card, env=env).stdout)["files"][0]
+    assert not again["from_cache"]
+    assert again["artifact"]["sha256"] == first["artifact"]["sha256"]
+    assert json.loads(convert(edgekit, tiny, card, env=env).stdout)["files"][0]["from_cache"]
+
+
+def test_a_baseline_with_another_preprocess_is_refused(edgekit, tiny, card, shared_cache, tmp_path):
+    assert convert(edgekit, tiny, card, env=shared_cache).returncode == 0
+    (tmp_path / "other.toml").write_text(card.read_text().replace("0.0039", "0.0078"))
+    model, name = tiny
+    file = next(tmp_path.glob("tiny-fp32.*")).name.removesuffix(".artifact.json")
+    # Validated as recorded, against a model that is fed otherwise.
+    (tmp_path / "net").mkdir()
+    source = tmp_path / "net" / "net.py"
+    source.write_text(card.parent.joinpath(f"{model.rsplit('/', 1)[1].split(':')[0]}").read_text())
+    (tmp_path / "net" / "model.toml").write_text((tmp_path / "other.toml").read_text())
+    done = edgekit(
+        "validate", file, "-t", name, "--data", "digits", "--baseline", f"{source}:build",
+        env=shared_cache,
+    )  # fmt: skip
+    assert done.returncode == 2, done.stderr
+    assert "another preprocess" in done.stderr
+
+
 def test_an_artifact_is_validated_against_its_model(edgekit, tiny, card, shared_cache, tmp_path):
     assert convert(edgekit, tiny, card, "-q", "int8-io8", env=shared_cache).returncode == 0
     model, name = tiny

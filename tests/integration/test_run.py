@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 import zipfile
+from pathlib import Path
 
 import pytest
 
@@ -132,7 +133,7 @@ def test_a_test_part_that_holds_training_samples_is_refused(finished, edgekit):
 def start(edgekit, assets, card, cache, output):
     argv = [
         sys.executable, "-m", "edgekit", "convert", f"{assets}/tiny_torch.py:build", "--card", card,
-        "-t", "executorch", "-q", "int8", "--data", "digits", "-o", output, "--no-cache",
+        "-t", "executorch", "-q", "int8", "--data", "digits", "-o", output,
     ]  # fmt: skip
     return subprocess.Popen(
         [*map(str, argv)], cwd=edgekit.cwd, env={**os.environ, "EDGEKIT_CACHE": str(cache)},
@@ -165,11 +166,15 @@ def test_an_interrupted_run_leaves_no_run_and_no_children(edgekit, tmp_path):
     while not list(tmp_path.glob("runs/*")) and time.monotonic() < deadline:
         time.sleep(0.1)
     time.sleep(1)
+    found = subprocess.run(
+        ["pgrep", "-P", str(process.pid)], capture_output=True, check=True, text=True
+    )
+    children = [Path("/proc", pid) for pid in found.stdout.split()]
+    assert children
     process.send_signal(signal.SIGINT)
     assert process.wait(30) == 130
     assert not list(tmp_path.glob("runs/*"))
-    left = subprocess.run(["pgrep", "-P", str(process.pid)], capture_output=True, check=False)
-    assert not left.stdout
+    assert not [child for child in children if child.exists()]
 
 
 def test_two_runs_at_once_do_not_harm_each_other(edgekit, assets, card, tmp_path):
