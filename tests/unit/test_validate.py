@@ -7,8 +7,12 @@ import pytest
 from edgekit import store
 from edgekit.core.artifact import ModelSource
 from edgekit.core.card import ModelCard, Trained
+from edgekit.core.dataset import Dataset
 from edgekit.core.run import ModelRecord
 from edgekit.core.tensor import TensorSpec
+from edgekit.measure import labels_of
+from edgekit.samples import Samples
+from edgekit.workspace import Settings, Workspace
 
 
 @pytest.fixture
@@ -92,7 +96,19 @@ def test_other_classes_than_the_models_are_refused(edgekit, assets, data, tmp_pa
         "--card", "m.json",
     )  # fmt: skip
     assert done.returncode == 2
-    assert "expected the model's, other0" in done.stderr
+    assert "expected some of the model's, other0" in done.stderr
+
+
+def test_classes_are_matched_by_name_not_by_number(tmp_path):
+    names = ("red", "green", "blue")
+    data = Dataset("d", np.arange(3), ("blue", "green", "red"), "f", lambda i, s: iter(()))
+    np.save(tmp_path / "l.npy", np.array([0, 1, 2, 0]))
+    np.save(tmp_path / "i.npy", np.zeros((4, 1)))
+    samples = Samples(tmp_path / "i.npy", tmp_path / "l.npy", 4)
+    work = Workspace(tmp_path, Settings(), data=data)
+    card = ModelCard(name="m", labels=names, classes=3)
+    assert labels_of(samples, card, work).tolist() == [2, 1, 0, 2]
+    assert labels_of(samples, None, work).tolist() == [0, 1, 2, 0]
 
 
 def test_a_test_part_seen_in_training_is_refused(edgekit, assets, data, tmp_path):

@@ -17,7 +17,7 @@ from edgekit.core.card import ModelCard, Trained
 from edgekit.core.preprocess import Preprocess
 from edgekit.core.recipe import Recipe
 from edgekit.core.tensor import Array
-from edgekit.errors import DataError, ExportError
+from edgekit.errors import DataError, ExportError, ModelLoadError
 
 # How many samples an exported file is held against its float model on, before it counts.
 PARITY_SAMPLES = 8
@@ -113,6 +113,7 @@ def export(payload: dict[str, Any]) -> dict[str, Any]:
             f"got an input of no fixed shape: {model.inputs[0].in_words()}",
             "fix height and width when building the model; only the batch may be left open",
         )
+    _check_classes(model, ModelCard.model_validate(payload["card"]))
     path = folder / f"model{exporter.SUFFIX}"
     done = exporter.export(model, recipe, representative, path)
     inputs = _parity_inputs(representative, shape)
@@ -169,6 +170,16 @@ def _check_fit(model: FloatModel, inputs: Array) -> None:
         raise DataError(
             f"got samples of shape {_x(got)}, expected {_x(wanted)} by model {model.source.ref}",
             "give a card whose preprocess makes them fit (--card), or other data",
+        )
+
+
+def _check_classes(model: FloatModel, card: ModelCard) -> None:
+    outputs = model.outputs[0].shape[-1]
+    if card.labels and outputs != len(card.labels):
+        raise ModelLoadError(
+            f"got {len(card.labels)} labels in the card of {model.source.ref}, expected {outputs}, "
+            "one for each output",
+            "correct the card's labels",
         )
 
 

@@ -26,11 +26,11 @@ def check_data(card: ModelCard | None, work: Workspace) -> None:
     """Refuse data that would give a wrong figure: other classes, or samples seen in training."""
     data = work.data
     labels = card.labels if card else ()
-    if labels and data and data.names_are_given and data.class_names != labels:
+    if labels and data and data.names_are_given and not set(data.class_names) <= set(labels):
         raise DataError(
-            f"got classes {', '.join(data.class_names[:5])} in {data.name}, expected the model's, "
-            f"{', '.join(labels[:5])}",
-            "give data with the same classes in the same order",
+            f"got classes {', '.join(data.class_names[:5])} in {data.name}, expected some of the "
+            f"model's, {', '.join(labels[:5])}",
+            "correct the card's labels, in the order of the model's outputs, or the data's names",
         )
     trained = card.trained if card else None
     if trained is None or work.data is None or trained.data_sha256 != work.data.fingerprint:
@@ -43,6 +43,19 @@ def check_data(card: ModelCard | None, work: Workspace) -> None:
         )
 
 
+def labels_of(samples: Samples, card: ModelCard | None, work: Workspace) -> Array:
+    """Return the samples' labels `(n,)` as the model numbers its classes.
+
+    Data that names its classes is matched by name: a folder lists them by the alphabet, a model in
+    whatever order it was trained.
+    """
+    _, labels = samples.arrays()
+    if not card or not card.labels or not work.data or not work.data.names_are_given:
+        return labels
+    numbers = np.array([card.labels.index(name) for name in work.data.class_names])
+    return np.asarray(numbers[labels])
+
+
 def baseline(model: Model, samples: Samples, work: Workspace) -> tuple[Measurement, Array]:
     """Return the float model's accuracy on the test samples, and its outputs `(n, classes)`."""
     file = work.folder / f"float-{model.source.sha256[:16]}.npy"
@@ -52,7 +65,7 @@ def baseline(model: Model, samples: Samples, work: Workspace) -> tuple[Measureme
         payload = {**model.payload(work), "inputs": str(samples.inputs), "outputs": str(file)}
         answer = work.call("predict", payload, ModelLoadError)
     outputs = np.load(file)
-    _, labels = samples.arrays()
+    labels = labels_of(samples, model.card, work)
     versions = ", ".join(f"{k} {v}" for k, v in answer["versions"].items())
     measurement = Measurement(
         artifact_sha256=model.source.sha256,
@@ -92,7 +105,7 @@ def measure(  # noqa: PLR0913 - what is run, on what, against what, and where to
                 **about, error=ErrorRecord(**error.record()), **_about_data(work, samples)
             )
     raw = np.load(folder / "outputs.npy")
-    metrics = _metrics(artifact, raw, reference, samples)
+    metrics = _metrics(artifact, raw, reference, labels_of(samples, artifact.card, work))
     if golden is not None:
         _keep_golden(golden, folder / "fed.npy", raw, samples)
     delegation = response["delegation"]
@@ -162,10 +175,9 @@ def _feed(samples: Samples, spec: TensorSpec, path: Path) -> None:
 
 
 def _metrics(
-    artifact: Artifact, raw: Array, reference: Array | None, samples: Samples
+    artifact: Artifact, raw: Array, reference: Array | None, labels: Array
 ) -> tuple[Metric, ...]:
     outputs = dequantize(raw, artifact.outputs[0])
-    _, labels = samples.arrays()
     if reference is None:
         return classification(outputs, labels)
     names = artifact.card.labels if artifact.card else ()

@@ -1,5 +1,6 @@
 """The verb `edgekit convert`."""
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -70,7 +71,7 @@ def command(  # noqa: PLR0913, PLR0917 - a command line
         return
     settings = Settings(seed=seed, trust=trust, use_cache=not no_cache, skip_bad=skip_bad)
     files = _convert(attempts, settings, data, output)
-    _show(files, as_json)
+    _show(files, target[0], data, as_json)
 
 
 def _convert(
@@ -95,7 +96,9 @@ def _convert(
     return written
 
 
-def _show(files: "list[tuple[Path, Converted]]", as_json: bool) -> None:
+def _show(
+    files: "list[tuple[Path, Converted]]", target: str, data: str | None, as_json: bool
+) -> None:
     if as_json:
         entries = [
             {"path": str(path), "from_cache": made.from_cache,
@@ -118,10 +121,11 @@ def _show(files: "list[tuple[Path, Converted]]", as_json: bool) -> None:
         for line in made.artifact.notes:
             console.say(f"note: {line}")
     path, made = files[-1]
-    console.say(
-        f"next: edgekit validate {path} --target {made.artifact.format} --data DATA "
-        f"--baseline {made.artifact.source.ref}"
-    )
+    source = made.artifact.source
+    words = ["edgekit", "validate", str(path), "--target", target, "--data", data or "DATA"]
+    words += ["--baseline", source.ref]
+    words += ["--weights", source.weights] if source.weights else []
+    console.say(f"next: {shlex.join(words)}")
 
 
 def _show_plan(attempts: "list[Attempt]", output: Path, as_json: bool) -> None:

@@ -47,7 +47,8 @@ def command(  # noqa: PLR0913, PLR0917 - a command line
         if baseline
         else None
     )
-    if model is None and found[0].artifact.card is None:
+    used = found[0].artifact.card or (model.card if model else None)
+    if used is None or used.is_bare:
         console.note(
             f"warning: no card for {artifact}: samples are passed as they are, unscaled; "
             "give --card"

@@ -61,6 +61,11 @@ class ModelCard(Noun):
             raise ValueError(msg)
         return self
 
+    @property
+    def is_bare(self) -> bool:
+        """Whether nothing is declared of how a sample is preprocessed."""
+        return self.preprocess == Preprocess()
+
     def sample_shape(self, framework: Framework) -> tuple[int, ...]:
         """Return one sample's shape as `framework` lays images out."""
         if framework == "torch" and len(self.input_shape) == 3:
