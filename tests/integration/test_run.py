@@ -130,6 +130,11 @@ def test_a_test_part_that_holds_training_samples_is_refused(finished, edgekit):
     assert "trained on this data split by seed 0" in done.stderr
 
 
+def hear_interrupts():
+    """Undo, in a child, what a shell does to its background jobs: it has them ignore SIGINT."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 def start(edgekit, assets, card, cache, output):
     argv = [
         sys.executable, "-m", "edgekit", "convert", f"{assets}/tiny_torch.py:build", "--card", card,
@@ -137,7 +142,7 @@ def start(edgekit, assets, card, cache, output):
     ]  # fmt: skip
     return subprocess.Popen(
         [*map(str, argv)], cwd=edgekit.cwd, env={**os.environ, "EDGEKIT_CACHE": str(cache)},
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=hear_interrupts,
     )  # fmt: skip
 
 
@@ -160,7 +165,11 @@ def test_an_interrupt_leaves_nothing(edgekit, assets, card, tmp_path, number):
 def test_an_interrupted_run_leaves_no_run_and_no_children(edgekit, tmp_path):
     (tmp_path / "edgekit.toml").write_text(JOB)
     process = subprocess.Popen(
-        [sys.executable, "-m", "edgekit", "run"], cwd=tmp_path, stderr=subprocess.PIPE, text=True
+        [sys.executable, "-m", "edgekit", "run"],
+        cwd=tmp_path,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=hear_interrupts,
     )
     deadline = time.monotonic() + 60
     while not list(tmp_path.glob("runs/*")) and time.monotonic() < deadline:
