@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 T ?= tests
 
-.PHONY: setup demo lint type test test-slow docs check bench clean
+.PHONY: setup demo lint type test test-slow docs check bench conversions clean
 
 setup: $(VENV)/.installed
 
@@ -27,7 +27,7 @@ type: setup
 	$(BIN)/mypy
 
 test: setup
-	$(BIN)/pytest -m 'not slow' $(T)
+	$(BIN)/pytest -m 'not slow' -n 2 --dist loadscope $(T)
 
 test-slow: setup
 	$(BIN)/pytest -m slow $(T) || test $$? -eq 5  # 5: no test is slow today
@@ -40,6 +40,10 @@ check: lint type test
 bench: setup
 	@test -n "$(DATA)" || { echo 'give DATA=FOLDER, a folder with Fashion-MNIST; see docs/results.md'; exit 2; }
 	$(BIN)/edgekit run benchmarks/fashion_mnist.toml --data $(DATA)
+
+conversions: setup
+	@test -n "$(DATA)" || { echo 'give DATA=FOLDER, a folder with mlperf_tiny/; see docs/conversions.md'; exit 2; }
+	$(BIN)/python benchmarks/conversions.py $(DATA)
 
 clean:
 	rm -rf build dist runs .pytest_cache .mypy_cache .ruff_cache .hypothesis

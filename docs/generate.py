@@ -9,8 +9,8 @@ import json
 import os
 from pathlib import Path
 
+from edgekit import targets
 from edgekit.cli.app import app
-from edgekit.core.target import Target
 
 ROOT = Path(__file__).parents[1]
 VERBS = (
@@ -29,7 +29,7 @@ VERBS = (
 
 def pages() -> dict[Path, str]:
     """Return the text of every generated file."""
-    schema = json.dumps(Target.model_json_schema(), indent=2) + "\n"
+    schema = json.dumps(targets.schema(), indent=2) + "\n"
     return {
         ROOT / "docs" / "cli.md": _reference(),
         ROOT / "targets" / "target.schema.json": schema,

@@ -21,7 +21,7 @@ def own_home(tmp_path_factory, monkeypatch):
     return home
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def assets():
     """Return the folder of committed inputs."""
     return ASSETS

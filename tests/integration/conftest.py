@@ -1,8 +1,13 @@
 """What the integration tests share."""
 
 import importlib.util
+import sys
+from pathlib import Path
 
 import pytest
+
+# Helpers of several test modules lie beside them.
+sys.path.insert(0, str(Path(__file__).parent))
 
 NEEDS = {"tf": "tensorflow", "torch": "executorch"}
 

@@ -5,7 +5,7 @@ import resource
 
 import pytest
 
-from edgekit.core.recipe import RECIPES
+from edgekit import plugins
 
 
 def convert(edgekit, tiny, card, *more, env):
@@ -17,13 +17,14 @@ def convert(edgekit, tiny, card, *more, env):
 
 
 def test_every_recipe_gives_a_file_that_is_what_it_says(edgekit, tiny, card, shared_cache):
-    recipes = [part for name in RECIPES for part in ("-q", name)]
+    known = plugins.load("exporters", tiny[1]).RECIPES
+    recipes = [part for name in known for part in ("-q", name)]
     done = convert(edgekit, tiny, card, *recipes, env=shared_cache)
     assert done.returncode == 0, done.stderr
     files = {
         f["artifact"]["recipe"]["name"]: f["artifact"] for f in json.loads(done.stdout)["files"]
     }
-    assert set(files) == set(RECIPES)
+    assert set(files) == set(known)
     for name, artifact in files.items():
         border = "int8" if name.endswith("io8") else "float32"
         assert artifact["inputs"][0]["dtype"] == artifact["outputs"][0]["dtype"] == border
@@ -104,7 +105,6 @@ def test_an_artifact_is_validated_against_its_model(edgekit, tiny, card, shared_
 @pytest.mark.tf
 def test_what_cannot_be_converted_is_refused_by_name(edgekit, assets, card, shared_cache):
     for factory, message in (
-        ("two_inputs", "got 2 inputs"),
         ("open_size", "no fixed shape"),
         ("broken", "no weights on this day of the week"),
         ("bild", "got no function 'bild'"),
@@ -137,6 +137,16 @@ def test_wrong_images_are_refused(edgekit, assets, card, tmp_path, shared_cache,
     )  # fmt: skip
     assert done.returncode == 2
     assert message in done.stderr
+
+
+@pytest.mark.tf
+def test_data_of_one_input_does_not_calibrate_a_model_of_two(edgekit, assets, card, shared_cache):
+    done = edgekit(
+        "convert", f"{assets}/tiny_keras.py:two_inputs", "--card", card, "-t", "tflite",
+        "-q", "int8", "--data", "digits", env=shared_cache,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert "got 1 inputs in the data, expected 2" in done.stderr
 
 
 @pytest.mark.tf

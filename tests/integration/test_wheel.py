@@ -48,9 +48,9 @@ def test_it_is_the_installed_copy_with_all_its_data(run, installed):
     )
     assert where.stdout.startswith(str(installed))
     assert {m["name"] for m in json.loads(run("models", "--json").stdout)} == {
-        "mobilenet", "resnet8", "simplenet",
+        "gru", "mobilenet", "resnet8", "simplenet", "vit",
     }  # fmt: skip
-    assert len(json.loads(run("targets", "--json").stdout)) == 7
+    assert len(json.loads(run("targets", "--json").stdout)) == 15
     packages = json.loads(run("doctor", "--json").stdout)["packages"]
     assert all(package["known_good"] for package in packages)
 

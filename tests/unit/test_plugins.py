@@ -4,15 +4,16 @@ from edgekit import plugins
 from edgekit.errors import MissingExtraError, UsageError
 
 CONTRACTS = {
-    "sources": {"SUFFIXES", "HUB", "PACKAGES", "load"},
+    "sources": {"SUFFIXES", "HUB", "LAYOUT", "PACKAGES", "load"},
     "training": {"SUFFIX", "fit"},
-    "exporters": {"SUFFIX", "RUNTIME", "HUBS", "PACKAGES", "refusal", "derives_from", "export"},
+    "exporters": {"SUFFIX", "RUNTIME", "HUBS", "PACKAGES", "RECIPES", "refusal", "export"},
     "runtimes": {"prepare", "version", "open_session"},
     "devices": {"GRADE", "measure"},
     "packagers": {"package"},
     "reports": {"SUFFIX", "render"},
     "data": {"matches", "open_dataset"},
     "inspectors": {"SUFFIXES", "inspect"},
+    "metrics": {"NAME", "TASK", "UNIT", "HIGHER_IS_BETTER", "contributions"},
 }
 
 

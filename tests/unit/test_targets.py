@@ -5,7 +5,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from edgekit import targets
+from edgekit import plugins, targets
 from edgekit.core.recipe import RECIPES
 from edgekit.core.target import Target
 from edgekit.errors import TargetError, UsageError
@@ -29,13 +29,25 @@ def test_the_issue_s_targets_are_there():
     assert set(wanted.split()) <= set(targets.known())
 
 
+def test_every_format_has_a_target_without_budgets():
+    bare = [targets.load(name) for name in targets.known()]
+    bare = [target for target in bare if not any(limit for _, limit in target.budgets)]
+    assert {f for target in bare for f in target.formats} == set(plugins.names("exporters"))
+
+
+def test_a_format_without_an_exporter_is_no_format(tmp_path):
+    (tmp_path / "x.toml").write_text('id = "x"\ndevice = "X"\nformats = ["onyx"]\n')
+    with pytest.raises(TargetError, match=r"formats\.0: .*expected one of .*onnx, ort"):
+        targets.check(tmp_path / "x.toml")
+
+
 def test_the_committed_schema_is_the_codes():
     committed = json.loads((ROOT / "targets" / "target.schema.json").read_text())
-    assert committed == Target.model_json_schema(), "run make docs"
+    assert committed == targets.schema(), "run make docs"
 
 
 def test_the_schema_accepts_a_profile_and_refuses_a_wrong_one():
-    schema = Target.model_json_schema()
+    schema = targets.schema()
     good = {"id": "x", "device": "X", "formats": ["tflite"]}
     jsonschema.validate(good, schema)
     with pytest.raises(jsonschema.ValidationError):

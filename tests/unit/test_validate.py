@@ -101,10 +101,10 @@ def test_other_classes_than_the_models_are_refused(edgekit, assets, data, tmp_pa
 
 def test_classes_are_matched_by_name_not_by_number(tmp_path):
     names = ("red", "green", "blue")
-    data = Dataset("d", np.arange(3), ("blue", "green", "red"), "f", lambda i, s: iter(()))
+    data = Dataset("d", 3, np.arange(3), ("blue", "green", "red"), "f", lambda i, s: iter(()))
     np.save(tmp_path / "l.npy", np.array([0, 1, 2, 0]))
     np.save(tmp_path / "i.npy", np.zeros((4, 1)))
-    samples = Samples(tmp_path / "i.npy", tmp_path / "l.npy", 4)
+    samples = Samples((tmp_path / "i.npy",), tmp_path / "l.npy", 4)
     work = Workspace(tmp_path, Settings(), data=data)
     card = ModelCard(name="m", labels=names, classes=3)
     assert labels_of(samples, card, work).tolist() == [2, 1, 0, 2]

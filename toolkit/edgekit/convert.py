@@ -2,20 +2,30 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 from pydantic import ValidationError
 
 from edgekit import plugins, store
+from edgekit.core import borders
 from edgekit.core.artifact import Artifact, ModelSource, Parity
-from edgekit.core.card import Framework, ModelCard
+from edgekit.core.card import ModelCard
 from edgekit.core.exported import Exported
 from edgekit.core.recipe import Recipe, parse_recipe
-from edgekit.core.tensor import Array, TensorSpec, dequantize, quantize
+from edgekit.core.tensor import Array, Arrays, Layout, TensorSpec, dequantize, quantize
 from edgekit.devices import local
-from edgekit.errors import DataError, ExportError, RuntimeFailedError, UsageError
-from edgekit.workspace import Workspace
+from edgekit.errors import (
+    DataError,
+    EdgekitError,
+    ExportError,
+    ModelLoadError,
+    RuntimeFailedError,
+    UsageError,
+)
+from edgekit.samples import Samples
+from edgekit.workspace import Update, Workspace
 
 # Largest difference allowed from the float model, relative to its largest output. A float file
 # computes the same sums in another order; half precision has 11 bits. Quantized files are only
@@ -27,21 +37,27 @@ PARITY_SECONDS = 600
 
 @dataclass(frozen=True)
 class Model:
-    """A source with its card, ready to be converted."""
+    """A source with its card, ready to be converted.
+
+    `input_names` are those of the model that this one was made from, where it was.
+    """
 
     source: ModelSource
     card: ModelCard
+    input_names: tuple[str, ...] = ()
 
     @property
-    def framework(self) -> Framework:
-        """Return the framework whose layout the model's inputs have."""
-        return "torch" if self.source.framework == "torch" else "keras"
+    def layout(self) -> Layout:
+        """Return how the model wants its images: as its card says, else as its framework does."""
+        own: Layout = plugins.load("sources", self.source.kind).LAYOUT
+        return self.card.layout or own
 
     def payload(self, work: Workspace) -> dict[str, Any]:
         """Return what a job needs to load the model."""
         return {
             "source": self.source.model_dump(mode="json"),
             "card": self.card.model_dump(mode="json"),
+            "input_names": self.input_names,
             "trust": work.settings.trust,
             "seed": work.settings.seed,
         }
@@ -56,10 +72,44 @@ class Converted:
     from_cache: bool
 
 
+def file_name(made: Converted) -> str:
+    """Return what an artifact is called: its model, its recipe, and its backend where it has one.
+
+    Formats of one suffix, such as `executorch` and `executorch_vulkan`, must not share a name.
+    """
+    artifact = made.artifact
+    name = artifact.card.name if artifact.card else "model"
+    _, _, backend = artifact.format.partition("_")
+    parts = [name, artifact.recipe.name, *([backend.replace("_", "-")] if backend else [])]
+    return "-".join(parts) + made.path.suffix
+
+
+def base_of(hub: str, name: str, recipe: Recipe) -> str | None:
+    """Return the format whose fp32 file a conversion starts from, or None: from the model itself.
+
+    What cannot be made from `hub` at all is made from the ONNX file of the model.
+    """
+    exporter = plugins.load("exporters", name)
+    own: str | None = None
+    if hasattr(exporter, "derives_from"):
+        own = exporter.derives_from(hub, recipe)
+    return own or (None if _takes(exporter, hub) else "onnx")
+
+
+def _takes(exporter: ModuleType, hub: str) -> bool:
+    """Return whether an exporter starts from `hub`: ONNX graphs can be rebuilt as PyTorch ones."""
+    return hub in exporter.HUBS or (hub == "onnx" and "torch" in exporter.HUBS)
+
+
 def formats_for(hub: str, wanted: tuple[str, ...]) -> tuple[str, ...]:
     """Return which of the wanted formats can be made from `hub`."""
+    over_onnx = hub in plugins.load("exporters", "onnx").HUBS
     exporters = {name: plugins.load("exporters", name) for name in wanted}
-    return tuple(name for name, exporter in exporters.items() if hub in exporter.HUBS)
+    return tuple(
+        name
+        for name, exporter in exporters.items()
+        if _takes(exporter, hub) or (over_onnx and "torch" in exporter.HUBS)
+    )
 
 
 def hub_of(source: ModelSource) -> str:
@@ -70,16 +120,17 @@ def hub_of(source: ModelSource) -> str:
 def check_possible(source: ModelSource, name: str, recipe: Recipe) -> None:
     """Raise `ExportError` by name where a format or recipe cannot be made from this source."""
     exporter = plugins.load("exporters", name)
-    if hub_of(source) not in exporter.HUBS:
+    if not formats_for(hub_of(source), (name,)):
         raise ExportError(
-            f"got a {source.framework} model for format {name}, "
+            f"got a {source.kind} model for format {name}, "
             f"which is made from {' or '.join(exporter.HUBS)} models: {source.ref}",
-            "convert the model of the other framework, or choose another target",
+            "start from the model that this file was made of, or choose another target",
         )
     why = exporter.refusal(recipe)
     if why:
-        raise ExportError(f"got recipe {recipe.name} for {name}: {why}", "choose another recipe")
-    if recipe.name == "fp32" and source.kind == name:
+        hint = "leave --batch-max out" if recipe.batch_max > 1 else "choose another recipe"
+        raise ExportError(f"got recipe {recipe.name} for {name}: {why}", hint)
+    if recipe.name == "fp32" and source.kind == name == "tflite":
         raise ExportError(f"got {source.ref}, which is {name} fp32 already", "choose int8 or fp16")
 
 
@@ -116,16 +167,21 @@ def _export(model: Model, name: str, recipe: Recipe, key: str, work: Workspace) 
             **base.payload(work),
             "format": name,
             "recipe": recipe.model_dump(),
-            "calibration": _calibration(model, recipe, work),
+            "calibration": _calibration(base, recipe, work),
             "folder": str(made),
         }
-        answer = work.call("export", payload, ExportError, update)
+        answer = _call_export(payload, work, update)
         exported, file = Exported.model_validate(answer["exported"]), Path(answer["file"])
-        parity = check_parity(file, name, exported, recipe)
+        runtime = plugins.load("exporters", name).RUNTIME
+        parity = None
+        if runtime:
+            parity = check_parity(
+                file, runtime, exported, recipe, model.card, answer["model_layout"]
+            )
         artifact = _artifact(model, name, recipe, key, exported, file, parity)
 
     def fill(target: Path) -> None:
-        store.copy_file(file, target / file.name)
+        store.copy(file, target / file.name)
         store.write_text(target / "artifact.json", artifact.to_json())
 
     if work.settings.use_cache:
@@ -133,6 +189,21 @@ def _export(model: Model, name: str, recipe: Recipe, key: str, work: Workspace) 
     fresh = work.folder / "fresh" / key
     fill(fresh)
     return fresh
+
+
+def _call_export(payload: dict[str, Any], work: Workspace, update: Update) -> dict[str, Any]:
+    """Run the export job. A crash before the model is loaded is the file's fault."""
+    loaded = False
+
+    def watch(event: dict[str, Any]) -> None:
+        nonlocal loaded
+        loaded = loaded or "loaded" in event
+        update(event)
+
+    def died(message: str, hint: str) -> EdgekitError:
+        return ExportError(message, hint) if loaded else ModelLoadError(message, hint)
+
+    return work.call("export", payload, died, watch)
 
 
 def cache_key(model: Model, name: str, recipe: Recipe, work: Workspace) -> str:
@@ -156,74 +227,99 @@ def cache_key(model: Model, name: str, recipe: Recipe, work: Workspace) -> str:
 
 def _base(model: Model, name: str, recipe: Recipe, work: Workspace) -> Model:
     """Return what the exporter starts from: the model, or the file that this one derives from."""
-    needed = plugins.load("exporters", name).derives_from(recipe)
-    if needed is None or model.source.kind == name:
+    form = base_of(hub_of(model.source), name, recipe)
+    if form is None:
         return model
-    file = convert(model, name, parse_recipe(needed), work).path
+    made = convert(model, form, parse_recipe("fp32"), work)
     source = ModelSource(
-        kind=name, framework=model.framework, ref=model.source.ref, path=str(file),
-        sha256=store.sha256_file(file),
+        kind=form, framework=model.source.framework, ref=model.source.ref, path=str(made.path),
+        sha256=store.sha256_file(made.path), is_trained=model.source.is_trained,
     )  # fmt: skip
-    return Model(source, model.card)
+    card = model.card.model_copy(update={"layout": made.artifact.layout})
+    return Model(source, card, made.artifact.input_names)
 
 
-def _calibration(model: Model, recipe: Recipe, work: Workspace) -> str | None:
+def _calibration(model: Model, recipe: Recipe, work: Workspace) -> dict[str, Any] | None:
     if not recipe.is_calibrated:
         return None
-    preprocess = model.card.preprocess_for(model.framework)
-    samples = work.samples("calibration", preprocess, recipe.calibration_n)
+    samples = work.samples("calibration", model.card, model.layout, recipe.calibration_n)
     if samples.n < recipe.calibration_n:
         raise DataError(
             f"got {samples.n} usable calibration samples, expected {recipe.calibration_n}",
             f"repair the bad ones, or give --calibration {samples.n}",
         )
-    return str(samples.inputs)
+    return prepared(samples, work)
 
 
-def check_parity(file: Path, name: str, exported: Exported, recipe: Recipe) -> Parity:
-    """Run the file once in a child process and hold it against the float model's outputs."""
-    inputs = np.load(file.parent / "parity_inputs.npy")
-    reference = np.load(file.parent / "parity_outputs.npy")
-    spec = exported.inputs[0]
-    with store.writing(file.parent):
-        np.save(file.parent / "fed.npy", quantize(inputs, spec))
+def prepared(samples: Samples, work: Workspace) -> dict[str, Any]:
+    """Return what a job needs to read prepared inputs: their files, and the data's names."""
+    assert work.data
+    return {"files": [str(path) for path in samples.inputs], "names": work.data.input_names}
+
+
+def check_parity(
+    file: Path, runtime: str, exported: Exported, recipe: Recipe, card: ModelCard, before: Layout
+) -> Parity:
+    """Run the file once in a child process and hold it against the float model's outputs.
+
+    `before` is the layout of the float model's images.
+    """
+    folder = file.parent
+    fed = [folder / f"fed-{i}.npy" for i in range(len(exported.inputs))]
+    with store.writing(folder):
+        for i, spec in enumerate(exported.inputs):
+            np.save(fed[i], quantize(np.load(folder / f"parity_input-{i}.npy"), spec))
+    got = [folder / f"parity_got-{i}.npy" for i in range(len(exported.outputs))]
     request = {
-        "runtime": plugins.load("exporters", name).RUNTIME,
+        "runtime": runtime,
         "model": str(file),
-        "inputs": [str(file.parent / "fed.npy")],
-        "outputs": [str(file.parent / "parity_got.npy")],
+        "inputs": [str(path) for path in fed],
+        "outputs": [str(path) for path in got],
     }
     try:
-        local.measure(request, file.parent, PARITY_SECONDS)
+        local.measure(request, folder, PARITY_SECONDS)
     except RuntimeFailedError as error:
         raise ExportError(f"converted, but {error.message}", error.hint) from error
-    got = dequantize(np.load(file.parent / "parity_got.npy"), exported.outputs[0])
-    return _parity(got, reference, recipe, "calibration" if recipe.is_calibrated else "noise")
+    outputs = [dequantize(np.load(p), s) for p, s in zip(got, exported.outputs, strict=True)]
+    floats = tuple(np.load(folder / f"parity_output-{i}.npy") for i in range(len(outputs)))
+    reference = borders.outputs_laid_out(floats, before, exported.layout, card)
+    inputs_from = "calibration" if recipe.is_calibrated else "noise"
+    return _parity(outputs, reference, recipe, inputs_from)
 
 
-def _parity(got: Array, reference: Array, recipe: Recipe, inputs_from: str) -> Parity:
-    if got.shape != reference.shape:
-        raise ExportError(f"got outputs {got.shape} from the file, expected {reference.shape}")
-    if not np.isfinite(got).all():
-        raise ExportError(
-            "got NaN or infinite values out of the converted file",
-            "the float model itself may give them; if not, try fp32",
-        )
-    difference = float(np.abs(got - reference).max())
-    largest = float(np.abs(reference).max())
-    allowed = TOLERANCE.get(recipe.name)
-    if allowed is not None and difference > allowed * max(largest, 1e-6):
-        raise ExportError(
-            f"got a difference of {difference:.3g} from the float model on {len(got)} samples, "
-            f"expected at most {allowed * largest:.3g} for {recipe.name}",
-            "the converter changed what the model computes; report the model's layers",
-        )
+def _parity(got: list[Array], reference: Arrays, recipe: Recipe, inputs_from: str) -> Parity:
+    """Compare output by output; the largest difference, and the largest value, count."""
+    allowed, worst, largest = TOLERANCE.get(recipe.name), 0.0, 0.0
+    for mine, wanted in zip(got, reference, strict=True):
+        if mine.shape != wanted.shape:
+            raise ExportError(f"got outputs {mine.shape} from the file, expected {wanted.shape}")
+        if not np.isfinite(mine).all():
+            raise ExportError(
+                "got NaN or infinite values out of the converted file",
+                "the float model itself may give them; if not, try fp32",
+            )
+        difference, scale = float(np.abs(mine - wanted).max()), float(np.abs(wanted).max())
+        if allowed is not None and difference > allowed * max(scale, 1e-6):
+            raise ExportError(
+                f"got a difference of {difference:.3g} from the float model on {len(mine)} "
+                f"samples, expected at most {allowed * scale:.3g} for {recipe.name}",
+                "the converter changed what the model computes; report the model's layers",
+            )
+        worst, largest = max(worst, difference), max(largest, scale)
     return Parity(
-        samples=len(got),
-        max_abs_difference=difference,
+        samples=len(got[0]),
+        max_abs_difference=worst,
         reference_max_abs=largest,
+        agreement=_agreement(got[0], reference[0]),
         inputs_from=inputs_from,
     )
+
+
+def _agreement(got: Array, reference: Array) -> float | None:
+    """Return the share of samples with the same largest output, or None for other outputs."""
+    if got.ndim != 2 or got.shape[1] < 2:
+        return None
+    return float((got.argmax(1) == reference.argmax(1)).mean())
 
 
 def _artifact(  # noqa: PLR0913, PLR0917
@@ -233,14 +329,14 @@ def _artifact(  # noqa: PLR0913, PLR0917
     key: str,
     exported: Exported,
     file: Path,
-    parity: Parity,
+    parity: Parity | None,
 ) -> Artifact:
     source, exporter = plugins.load("sources", model.source.kind), plugins.load("exporters", name)
     return Artifact(
         path=file.name,
         format=name,
-        size_bytes=file.stat().st_size,
-        sha256=store.sha256_file(file),
+        size_bytes=store.size_of(file),
+        sha256=store.sha256_tree(file),
         recipe=recipe,
         source=model.source,
         key=key,
@@ -257,7 +353,7 @@ def _whole(folder: Path | None) -> Path | None:
         return None
     try:
         artifact = Artifact.from_json((folder / "artifact.json").read_bytes())
-        if store.sha256_file(folder / artifact.path) == artifact.sha256:
+        if store.sha256_tree(folder / artifact.path) == artifact.sha256:
             return folder
     except (OSError, ValidationError):
         pass

@@ -11,10 +11,22 @@ from edgekit.core.noun import Noun
 
 # What each extra brings that edgekit itself calls. `base` always comes along.
 PACKAGES = {
-    "base": ("ai-edge-litert", "numpy", "pillow", "platformdirs", "pydantic", "typer", "rich"),
+    "base": (
+        "ai-edge-litert",
+        "numpy",
+        "pillow",
+        "platformdirs",
+        "pydantic",
+        "typer",
+        "rich",
+        "flatbuffers",
+    ),
     "tensorflow": ("tensorflow", "keras", "ai-edge-quantizer", "scikit-learn", "tensorboard"),
-    "torch": ("torch", "torchao", "executorch", "scikit-learn", "tensorboard"),
-    "onnx": ("onnx",),
+    "torch": ("torch", "torchao", "executorch", "safetensors", "scikit-learn", "tensorboard"),
+    "onnx": ("onnx", "onnxruntime", "onnxscript", "tf2onnx"),
+    "litert-torch": ("litert-torch",),
+    "coreml": ("coremltools",),
+    "hub": ("huggingface-hub",),
 }
 
 # The instruction sets that quantized and half-precision kernels look for.

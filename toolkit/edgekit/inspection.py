@@ -9,7 +9,7 @@ from edgekit.errors import ModelLoadError
 
 def inspect(path: Path) -> dict[str, Any]:
     """Return what a file says about itself. Raises `ModelLoadError` for a broken or unknown one."""
-    if not path.is_file():
+    if not path.exists():
         raise ModelLoadError(f"got no file {path}", "check the path")
     kinds = {
         suffix: name

@@ -3,6 +3,7 @@
 The parent calls these by name through `process.call`; arrays travel as `.npy` files.
 """
 
+import dataclasses
 import logging
 import warnings
 from pathlib import Path
@@ -10,13 +11,14 @@ from typing import Any
 
 import numpy as np
 
-from edgekit import plugins, samples, store
+from edgekit import metricfile, plugins, process, samples, store
+from edgekit.core import borders, scoring
 from edgekit.core import dataset as datasets
 from edgekit.core.artifact import FloatModel, ModelSource
 from edgekit.core.card import ModelCard, Trained
 from edgekit.core.preprocess import Preprocess
 from edgekit.core.recipe import Recipe
-from edgekit.core.tensor import Array
+from edgekit.core.tensor import Array, Arrays, TensorSpec
 from edgekit.errors import DataError, ExportError, ModelLoadError
 
 # How many samples an exported file is held against its float model on, before it counts.
@@ -40,13 +42,13 @@ def prepare(payload: dict[str, Any]) -> dict[str, Any]:
     done = samples.prepare(
         data,
         indices,
-        Preprocess.model_validate(payload["preprocess"]),
+        tuple(Preprocess.model_validate(one) for one in payload["preprocesses"]),
         Path(payload["folder"]),
         skip_bad=payload["skip_bad"],
     )
     return {
-        "inputs": str(done.inputs),
-        "labels": str(done.labels),
+        "inputs": [str(path) for path in done.inputs],
+        "labels": str(done.labels) if done.labels else None,
         "n": done.n,
         "skipped": log.records,
     }
@@ -71,7 +73,7 @@ def train(payload: dict[str, Any]) -> dict[str, Any]:
     model = _load(payload)
     folder, trainer = Path(payload["folder"]), plugins.load("training", source.framework)
     parts = [_samples(payload[part]) for part in ("train", "calibration")]
-    _check_fit(model, parts[0][0])
+    _check_fit(model, (parts[0][0],))
     found = trainer.fit(model, *parts, card.training, payload["seed"], folder)
     trained = Trained(
         data=payload["data"],
@@ -88,38 +90,52 @@ def train(payload: dict[str, Any]) -> dict[str, Any]:
 
 
 def predict(payload: dict[str, Any]) -> dict[str, Any]:
-    """Write the float model's outputs `(n, ...)` for prepared inputs, as float32."""
+    """Write the float model's outputs, one `(n, ...)` float32 file each, for prepared inputs."""
     model = _load(payload)
-    inputs = np.load(payload["inputs"], mmap_mode="r")
-    _check_fit(model, inputs)
-    _predict(model, inputs, Path(payload["outputs"]))
-    return {"versions": plugins.versions(plugins.load("sources", model.source.kind).PACKAGES)}
+    inputs = _fitting(model, payload["inputs"])
+    files = _predict(model, inputs, Path(payload["folder"]), "float_output")
+    versions = plugins.versions(plugins.load("sources", model.source.kind).PACKAGES)
+    return {"versions": versions, "outputs": files}
 
 
 def export(payload: dict[str, Any]) -> dict[str, Any]:
     """Export a model by one recipe; also write the samples and float outputs to hold it against."""
     warnings.filterwarnings("ignore")
-    model, recipe = _load(payload), Recipe.model_validate(payload["recipe"])
-    exporter = plugins.load("exporters", payload["format"])
-    if model.hub not in exporter.HUBS:
-        raise ExportError(f"got a {model.hub} model, {payload['format']} takes {exporter.HUBS}")
-    calibration, folder = payload.get("calibration"), Path(payload["folder"])
-    representative = np.load(calibration, mmap_mode="r") if calibration else None
-    if representative is not None:
-        _check_fit(model, representative)
-    shape = model.inputs[0].shape[1:]
-    if any(size < 0 for size in shape):
-        raise ExportError(
-            f"got an input of no fixed shape: {model.inputs[0].in_words()}",
-            "fix height and width when building the model; only the batch may be left open",
-        )
-    _check_classes(model, ModelCard.model_validate(payload["card"]))
+    recipe, card = (
+        Recipe.model_validate(payload["recipe"]),
+        ModelCard.model_validate(payload["card"]),
+    )
+    exporter, model = plugins.load("exporters", payload["format"]), _load(payload)
+    process.report(loaded=True)
+    calibration = payload.get("calibration")
+    representative = _fitting(model, calibration) if calibration else None
+    _check_shapes(model)
+    _check_classes(model, card)
+    folder = Path(payload["folder"])
+    inputs = _parity_inputs(representative, model.inputs)
+    _predict(model, inputs, folder, "parity_output")
     path = folder / f"model{exporter.SUFFIX}"
-    done = exporter.export(model, recipe, representative, path)
-    inputs = _parity_inputs(representative, shape)
-    np.save(folder / "parity_inputs.npy", inputs)
-    _predict(model, inputs, folder / "parity_outputs.npy")
-    return {"file": str(path), "exported": done.model_dump(mode="json")}
+    done = exporter.export(_as_hub(model, exporter.HUBS), recipe, representative, path, card)
+    names = tuple(spec.name for spec in model.inputs)
+    fed = borders.inputs_laid_out(inputs, names, model.layout, done.layout, card)
+    for i, values in enumerate(fed):
+        np.save(folder / f"parity_input-{i}.npy", values)
+    exported = {**done.model_dump(mode="json"), "notes": [*model.notes, *done.notes]}
+    exported["input_names"] = names
+    return {"file": str(path), "exported": exported, "model_layout": model.layout}
+
+
+def score(payload: dict[str, Any]) -> dict[str, Any]:
+    """Judge outputs by a metric of the user's own, which is code."""
+    card = ModelCard.model_validate(payload["card"])
+    metric = metricfile.metric_of(card, trust=payload["trust"])
+    outputs, reference, inputs, labels = (
+        _arrays(payload[name]) for name in ("outputs", "reference", "inputs", "labels")
+    )
+    found = scoring.evaluate(
+        metric, outputs, reference or None, labels[0] if labels else None, inputs, card.labels
+    )
+    return {"metrics": [each.model_dump(mode="json") for each in found]}
 
 
 def inspect(payload: dict[str, Any]) -> dict[str, Any]:
@@ -127,8 +143,8 @@ def inspect(payload: dict[str, Any]) -> dict[str, Any]:
     path = Path(payload["path"])
     inspector = plugins.load("inspectors", payload["kind"])
     facts: dict[str, Any] = inspector.inspect(path)
-    size = path.stat().st_size
-    return {"path": str(path), "size_bytes": size, "sha256": store.sha256_file(path), **facts}
+    size = store.size_of(path)
+    return {"path": str(path), "size_bytes": size, "sha256": store.sha256_tree(path), **facts}
 
 
 def _source(payload: dict[str, Any]) -> ModelSource:
@@ -141,46 +157,117 @@ def _load(payload: dict[str, Any]) -> FloatModel:
     plugins.versions(module.PACKAGES)
     card = ModelCard.model_validate(payload["card"])
     model: FloatModel = module.load(source, card, trust=payload["trust"], seed=payload["seed"])
-    return model
+    # A converted file may have other names for its inputs than the model that it was made from.
+    pairs = zip(model.inputs, payload["input_names"] or _names(model), strict=True)
+    inputs = tuple(spec.model_copy(update={"name": name}) for spec, name in pairs)
+    return dataclasses.replace(model, inputs=inputs, layout=card.layout or model.layout)
+
+
+def _names(model: FloatModel) -> list[str]:
+    return [borders.plain_name(spec.name) for spec in model.inputs]
+
+
+def _as_hub(model: FloatModel, hubs: tuple[str, ...]) -> FloatModel:
+    """Return the model as one of `hubs`: an ONNX graph is rebuilt as a PyTorch module."""
+    if model.hub in hubs:
+        return model
+    if model.hub == "onnx" and "torch" in hubs:
+        from edgekit import onnx_import
+
+        plugins.versions(("torch",))
+        return dataclasses.replace(model, hub="torch", native=onnx_import.to_module(model.native))
+    raise ExportError(f"got a {model.hub} model, expected {' or '.join(hubs)}")
 
 
 def _samples(part: dict[str, Any]) -> tuple[Array, Array]:
-    return np.load(part["inputs"], mmap_mode="r"), np.load(part["labels"])
+    return np.load(part["inputs"][0], mmap_mode="r"), np.load(part["labels"])
 
 
-def _predict(model: FloatModel, inputs: Array, path: Path) -> None:
+def _arrays(paths: list[str]) -> Arrays:
+    return tuple(np.load(path, mmap_mode="r") for path in paths)
+
+
+def _predict(model: FloatModel, inputs: Arrays, folder: Path, name: str) -> list[str]:
+    """Run the model on all samples, a batch at a time; write `name-<i>.npy` for each output."""
     parts = [
-        model.predict(np.array(inputs[start : start + PREDICT_BATCH]))
-        for start in range(0, len(inputs), PREDICT_BATCH)
+        model.predict(tuple(np.array(v[start : start + PREDICT_BATCH]) for v in inputs))
+        for start in range(0, len(inputs[0]), PREDICT_BATCH)
     ]
-    np.save(path, np.concatenate(parts).astype(np.float32))
+    files = []
+    for i, outputs in enumerate(zip(*parts, strict=True)):
+        files.append(str(folder / f"{name}-{i}.npy"))
+        np.save(files[-1], np.concatenate(outputs).astype(np.float32))
+    return files
 
 
-def _parity_inputs(representative: Array | None, shape: tuple[int, ...]) -> Array:
+def _parity_inputs(representative: Arrays | None, specs: tuple[TensorSpec, ...]) -> Arrays:
     """Return real samples where there are some, else seeded noise in the usual range."""
     if representative is not None:
-        return np.array(representative[:PARITY_SAMPLES])
-    noise = np.random.default_rng(0).uniform(-1, 1, (PARITY_SAMPLES, *shape))
-    return noise.astype(np.float32)
+        return tuple(np.array(values[:PARITY_SAMPLES]) for values in representative)
+    rng = np.random.default_rng(0)
+    return tuple(_noise(rng, spec) for spec in specs)
 
 
-def _check_fit(model: FloatModel, inputs: Array) -> None:
-    wanted, got = model.inputs[0].shape[1:], inputs.shape[1:]
-    if len(wanted) != len(got) or any(w not in {-1, g} for w, g in zip(wanted, got, strict=True)):
-        raise DataError(
-            f"got samples of shape {_x(got)}, expected {_x(wanted)} by model {model.source.ref}",
-            "give a card whose preprocess makes them fit (--card), or other data",
-        )
+def _noise(rng: np.random.Generator, spec: TensorSpec) -> Array:
+    shape = (PARITY_SAMPLES, *spec.shape[1:])
+    if spec.dtype.startswith("float"):
+        return rng.uniform(-1, 1, shape).astype(spec.dtype)
+    # Whole numbers choose among things, such as words: two choices are always there.
+    return rng.integers(0, 2, shape).astype(spec.dtype)
+
+
+def _fitting(model: FloatModel, prepared: dict[str, Any]) -> Arrays:
+    """Return the prepared inputs in the model's order. Raises `DataError` where they do not fit."""
+    arrays = _arrays(prepared["files"])
+    order = borders.order_of(tuple(prepared["names"]), model.inputs)
+    inputs = tuple(arrays[place] for place in order)
+    _check_fit(model, inputs)
+    return inputs
+
+
+def _check_fit(model: FloatModel, inputs: Arrays) -> None:
+    for spec, values in zip(model.inputs, inputs, strict=True):
+        wanted, got = spec.shape[1:], values.shape[1:]
+        if len(wanted) != len(got) or any(
+            w not in {-1, g} for w, g in zip(wanted, got, strict=True)
+        ):
+            raise DataError(
+                f"got samples of shape {_x(got)}, expected {_x(wanted)} for input {spec.name} "
+                f"of model {model.source.ref}",
+                "give a card whose preprocess makes them fit (--card), layout = 'NHWC' or 'NCHW' "
+                "in it where only the order differs, or other data",
+            )
+
+
+def _check_shapes(model: FloatModel) -> None:
+    for spec in model.inputs:
+        if model.hub == "torch" and spec.dtype in {"float64", "float16", "bfloat16"}:
+            raise ModelLoadError(
+                f"got a {spec.dtype} input, {spec.name} of {model.source.ref}, expected float32",
+                "save the model in float32: model.float(); recipes make smaller files of it",
+            )
+        if model.hub in {"torch", "tensorflow"} and spec.shape and spec.shape[0] > 1:
+            raise ExportError(
+                f"got a fixed batch of {spec.shape[0]} for {spec.name} of {model.source.ref}, "
+                "expected 1, or an open one",
+                "save the model with a batch of 1",
+            )
+        if any(size < 0 for size in spec.shape[1:]):
+            raise ExportError(
+                f"got an input of no fixed shape: {spec.name}, {spec.in_words()}",
+                "fix all sizes when building the model; only the batch may be left open",
+            )
+        if 0 in spec.shape or not spec.shape:
+            raise ModelLoadError(
+                f"got an input of shape {spec.shape}, expected sizes above 0: {spec.name} of "
+                f"{model.source.ref}",
+                "save the model with an input of real size",
+            )
 
 
 def _check_classes(model: FloatModel, card: ModelCard) -> None:
-    outputs = model.outputs[0].shape[-1]
-    if card.labels and outputs != len(card.labels):
-        raise ModelLoadError(
-            f"got {len(card.labels)} labels in the card of {model.source.ref}, expected {outputs}, "
-            "one for each output",
-            "correct the card's labels",
-        )
+    outputs = model.outputs[0].shape[-1] if model.outputs[0].shape else 1
+    card.check_outputs(outputs, model.source.ref)
 
 
 def _x(shape: tuple[int, ...]) -> str:

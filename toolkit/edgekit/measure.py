@@ -1,17 +1,21 @@
 """Running artifacts on prepared samples, and turning what comes back into a Measurement."""
 
+import logging
+import tempfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from edgekit import plugins, store
-from edgekit.convert import Model
-from edgekit.core.accuracy import classification, paired_classification
+from edgekit import metricfile, plugins, store
+from edgekit.convert import Model, prepared
+from edgekit.core import borders
 from edgekit.core.artifact import Artifact, Share
 from edgekit.core.card import ModelCard
+from edgekit.core.dataset import IGNORED, Dataset
 from edgekit.core.measurement import ErrorRecord, Kernels, Latency, Measurement, Metric
-from edgekit.core.tensor import Array, TensorSpec, dequantize, quantize
+from edgekit.core.scoring import evaluate
+from edgekit.core.tensor import Array, Arrays, Layout, TensorSpec, dequantize, quantize
 from edgekit.devices import local
 from edgekit.errors import DataError, ModelLoadError, RuntimeFailedError, UsageError
 from edgekit.samples import Samples, new_rows
@@ -32,6 +36,8 @@ def check_data(card: ModelCard | None, work: Workspace) -> None:
             f"model's, {', '.join(labels[:5])}",
             "correct the card's labels, in the order of the model's outputs, or the data's names",
         )
+    if data and data.names_are_given and not labels:
+        _check_unnamed(card, data)
     trained = card.trained if card else None
     if trained is None or work.data is None or trained.data_sha256 != work.data.fingerprint:
         return
@@ -43,46 +49,88 @@ def check_data(card: ModelCard | None, work: Workspace) -> None:
         )
 
 
-def labels_of(samples: Samples, card: ModelCard | None, work: Workspace) -> Array:
-    """Return the samples' labels `(n,)` as the model numbers its classes.
+def _check_unnamed(card: ModelCard | None, data: Dataset) -> None:
+    """Say how classes are numbered that only the data names; refuse where it turns the figure."""
+    numbered = ", ".join(f"{i} {name}" for i, name in enumerate(data.class_names[:5]))
+    if card and card.task == "anomaly":
+        raise DataError(
+            f"got named classes in {data.name} ({numbered}) and a card that does not say which is "
+            "normal",
+            "give the card their names, normal first: labels = [...]",
+        )
+    logging.getLogger("edgekit").warning(
+        "the data names its classes and the card does not: they are taken as the model's outputs "
+        "in this order: %s",
+        numbered + (" ..." if len(data.class_names) > 5 else ""),
+    )
+
+
+def labels_of(samples: Samples, card: ModelCard | None, work: Workspace) -> Array | None:
+    """Return the samples' labels as the model numbers its classes, or None without labels.
 
     Data that names its classes is matched by name: a folder lists them by the alphabet, a model in
     whatever order it was trained.
     """
     _, labels = samples.arrays()
-    if not card or not card.labels or not work.data or not work.data.names_are_given:
+    if labels is None or not card or not card.labels or not work.data:
         return labels
-    numbers = np.array([card.labels.index(name) for name in work.data.class_names])
+    if not work.data.names_are_given or not np.issubdtype(labels.dtype, np.integer):
+        return labels
+    # Pixels of no class keep the number that says so.
+    numbers = np.arange(max(IGNORED + 1, int(labels.max(initial=0)) + 1))
+    numbers[: len(work.data.class_names)] = [card.labels.index(n) for n in work.data.class_names]
     return np.asarray(numbers[labels])
 
 
-def baseline(model: Model, samples: Samples, work: Workspace) -> tuple[Measurement, Array]:
-    """Return the float model's accuracy on the test samples, and its outputs `(n, classes)`."""
-    file = work.folder / f"float-{model.source.sha256[:16]}.npy"
-    if known := work.baselines.get(model.source.sha256):
-        return known, np.load(file)
-    with work.step(f"float outputs of {model.card.name} ({model.source.framework})"):
-        payload = {**model.payload(work), "inputs": str(samples.inputs), "outputs": str(file)}
-        answer = work.call("predict", payload, ModelLoadError)
-    outputs = np.load(file)
-    labels = labels_of(samples, model.card, work)
+def baseline(model: Model, samples: Samples, work: Workspace) -> tuple[Measurement, Arrays]:
+    """Return how the float model does on the test samples, and its outputs, `(n, ...)` each.
+
+    Outputs that are images come with channels last.
+    """
+    folder = work.folder / f"float-{model.source.sha256[:16]}"
+    folder.mkdir(exist_ok=True)
+    with work.lock(str(folder)):
+        known = work.baselines.get(model.source.sha256)
+        if known is None:
+            with work.step(f"float outputs of {model.card.name} ({model.source.framework})"):
+                payload = {
+                    **model.payload(work),
+                    "inputs": prepared(samples, work),
+                    "folder": str(folder),
+                }
+                answer = work.call("predict", payload, ModelLoadError)
+            known = _baseline(model, answer, samples, work)
+            work.baselines[model.source.sha256] = known
+    measured, files = known
+    return measured, _outputs(files, model.layout, model.card)
+
+
+def _baseline(
+    model: Model, answer: dict[str, Any], samples: Samples, work: Workspace
+) -> tuple[Measurement, tuple[Path, ...]]:
+    files = tuple(Path(file) for file in answer["outputs"])
     versions = ", ".join(f"{k} {v}" for k, v in answer["versions"].items())
+    outputs = _outputs(files, model.layout, model.card)
     measurement = Measurement(
         artifact_sha256=model.source.sha256,
         runtime=model.source.framework,
         runtime_version=versions,
-        metrics=classification(outputs, labels),
+        metrics=_metrics(model.card, outputs, None, samples, work, model.layout),
         **_about_data(work, samples),
     )
-    work.baselines[model.source.sha256] = measurement
-    return measurement, outputs
+    return measurement, files
+
+
+def _outputs(files: tuple[Path, ...], layout: Layout, card: ModelCard | None) -> Arrays:
+    arrays = tuple(np.load(file) for file in files)
+    return borders.outputs_laid_out(arrays, layout, "NHWC", card)
 
 
 def measure(  # noqa: PLR0913 - what is run, on what, against what, and where to keep the evidence
     artifact: Artifact,
     file: Path,
     samples: Samples,
-    reference: Array | None,
+    reference: Arrays | None,
     work: Workspace,
     *,
     kernels: Kernels = "optimized",
@@ -100,14 +148,16 @@ def measure(  # noqa: PLR0913 - what is run, on what, against what, and where to
     with work.step(f"validate {artifact.label} ({runtime}, {kernels})"):
         try:
             response = _run(artifact, file, samples, work, folder, kernels)
+            raw = tuple(np.load(folder / f"outputs-{i}.npy") for i in range(len(artifact.outputs)))
+            real = tuple(map(dequantize, raw, artifact.outputs))
+            outputs = borders.outputs_laid_out(real, artifact.layout, "NHWC", artifact.card)
+            metrics = _metrics(artifact.card, outputs, reference, samples, work, artifact.layout)
         except RuntimeFailedError as error:
             return Measurement(
                 **about, error=ErrorRecord(**error.record()), **_about_data(work, samples)
             )
-    raw = np.load(folder / "outputs.npy")
-    metrics = _metrics(artifact, raw, reference, labels_of(samples, artifact.card, work))
     if golden is not None:
-        _keep_golden(golden, folder / "fed.npy", raw, samples)
+        _keep_golden(golden, folder, raw, samples)
     delegation = response["delegation"]
     return Measurement(
         **about,
@@ -136,13 +186,18 @@ def _run(
     folder: Path,
     kernels: Kernels,
 ) -> dict[str, Any]:
-    _check_shape(samples, artifact)
-    _feed(samples, artifact.inputs[0], folder / "fed.npy")
+    assert work.data
+    inputs, _ = samples.arrays()
+    order = borders.order_of(work.data.input_names, artifact.named_inputs)
+    fed = [folder / f"fed-{i}.npy" for i in range(len(inputs))]
+    for path, place, spec in zip(fed, order, artifact.inputs, strict=True):
+        _check_shape(inputs[place], spec, artifact)
+        _feed(samples.inputs[place], inputs[place], spec, path)
     request = {
         "runtime": plugins.load("exporters", artifact.format).RUNTIME,
         "model": str(file),
-        "inputs": [str(folder / "fed.npy")],
-        "outputs": [str(folder / "outputs.npy")],
+        "inputs": [str(path) for path in fed],
+        "outputs": [str(folder / f"outputs-{i}.npy") for i in range(len(artifact.outputs))],
         "kernels": kernels,
         "threads": work.settings.threads,
         "warmup": WARMUP_RUNS,
@@ -151,45 +206,87 @@ def _run(
     return local.measure(request, folder)
 
 
-def _check_shape(samples: Samples, artifact: Artifact) -> None:
-    inputs, _ = samples.arrays()
-    wanted, got = artifact.inputs[0].shape[1:], inputs.shape[1:]
+def _check_shape(values: Array, spec: TensorSpec, artifact: Artifact) -> None:
+    wanted, got = spec.shape[1:], values.shape[1:]
     if len(wanted) != len(got) or any(w not in {-1, g} for w, g in zip(wanted, got, strict=True)):
         raise DataError(
             f"got samples of shape {got}, expected {wanted} by {artifact.path}",
-            "give a card whose preprocess makes them fit (--card), or other data",
+            "give a card whose preprocess makes them fit (--card), layout = 'NHWC' or 'NCHW' in it "
+            "where only the order differs, or other data",
         )
 
 
-def _feed(samples: Samples, spec: TensorSpec, path: Path) -> None:
+def _feed(prepared: Path, values: Array, spec: TensorSpec, path: Path) -> None:
     """Write the samples as the file's own input type, a chunk at a time."""
-    inputs, _ = samples.arrays()
-    if spec.scale is None and inputs.dtype == spec.dtype:
+    if spec.scale is None and values.dtype == spec.dtype:
         path.unlink(missing_ok=True)
-        path.hardlink_to(samples.inputs)
+        path.hardlink_to(prepared)
         return
     with store.writing(path):
-        file = new_rows(path, inputs.shape, spec.dtype)
-    for start in range(0, len(inputs), CHUNK):
-        file[start : start + CHUNK] = quantize(inputs[start : start + CHUNK], spec)
+        file = new_rows(path, values.shape, spec.dtype)
+    for start in range(0, len(values), CHUNK):
+        file[start : start + CHUNK] = quantize(values[start : start + CHUNK], spec)
 
 
 def _metrics(
-    artifact: Artifact, raw: Array, reference: Array | None, labels: Array
+    card: ModelCard | None,
+    outputs: Arrays,
+    reference: Arrays | None,
+    samples: Samples,
+    work: Workspace,
+    layout: Layout,
 ) -> tuple[Metric, ...]:
-    outputs = dequantize(raw, artifact.outputs[0])
-    if reference is None:
-        return classification(outputs, labels)
-    names = artifact.card.labels if artifact.card else ()
-    return paired_classification(outputs, reference, labels, names)
+    """Judge outputs by the card's metric. A metric of the user's own runs in a child process."""
+    used = card or ModelCard(name="unknown")
+    arrays, _ = samples.arrays()
+    assert work.data
+    inputs = borders.inputs_laid_out(arrays, work.data.input_names, layout, "NHWC", used)
+    if outputs[0].ndim == 2:
+        used.check_outputs(outputs[0].shape[1], used.name)
+    labels = labels_of(samples, card, work)
+    if not metricfile.is_file(used.metric_name):
+        metric = metricfile.metric_of(used, trust=False)
+        return evaluate(metric, outputs, reference, labels, inputs, used.labels)
+    with tempfile.TemporaryDirectory(dir=work.folder) as folder:
+        groups = {"outputs": outputs, "reference": reference or (), "inputs": inputs}
+        groups["labels"] = () if labels is None else (labels,)
+        payload = {
+            "card": used.model_dump(mode="json"),
+            "trust": work.settings.trust,
+            **{name: _saved(Path(folder), name, arrays) for name, arrays in groups.items()},
+        }
+        found = work.call("score", payload, UsageError)
+    return tuple(Metric.model_validate(metric) for metric in found["metrics"])
 
 
-def _keep_golden(path: Path, fed: Path, raw: Array, samples: Samples) -> None:
-    inputs, labels = np.load(fed, mmap_mode="r"), np.load(samples.labels)
+def _saved(folder: Path, name: str, arrays: Arrays) -> list[str]:
+    paths = [str(folder / f"{name}-{i}.npy") for i in range(len(arrays))]
+    for path, values in zip(paths, arrays, strict=True):
+        np.save(path, values)
+    return paths
+
+
+def _keep_golden(path: Path, folder: Path, raw: Arrays, samples: Samples) -> None:
+    """Keep the first samples as they were fed, and what the file answered.
+
+    The first input and output are called `inputs` and `outputs`; further ones carry a number.
+    """
     chosen = slice(0, GOLDEN_SAMPLES)
+    kept = {}
+    for i in range(len(samples.inputs)):
+        kept[_numbered("inputs", i)] = np.load(folder / f"fed-{i}.npy", mmap_mode="r")[chosen]
+    for i, values in enumerate(raw):
+        kept[_numbered("outputs", i)] = values[chosen]
+    _, labels = samples.arrays()
+    if labels is not None:
+        kept["labels"] = labels[chosen]
     with store.writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        np.savez(path, inputs=inputs[chosen], outputs=raw[chosen], labels=labels[chosen])
+        np.savez(path, **kept)
+
+
+def _numbered(name: str, index: int) -> str:
+    return f"{name}_{index}" if index else name
 
 
 def _about_data(work: Workspace, samples: Samples) -> dict[str, Any]:

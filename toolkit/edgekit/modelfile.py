@@ -1,12 +1,13 @@
 """Finding out what the user means by MODEL, without a framework."""
 
 import ast
+import re
 import tomllib
 from pathlib import Path
 
 from pydantic import ValidationError
 
-from edgekit import plugins, resources, store
+from edgekit import hub, plugins, resources, store
 from edgekit.core.artifact import ModelSource
 from edgekit.core.card import ModelCard
 from edgekit.core.suggest import did_you_mean
@@ -14,13 +15,23 @@ from edgekit.errors import ModelLoadError, UsageError
 
 CARD_ENTRY = "{name}/model.toml"
 FRAMEWORKS = ("keras", "torch")
+TIMM = "timm:"
 ROOTS = {"keras": "keras", "tensorflow": "keras", "tf_keras": "keras", "torch": "torch"}
 
 
-def resolve(ref: str, *, framework: str | None = None, weights: Path | None = None) -> ModelSource:
-    """Return the source behind `ref`: a zoo name, a model file, or `file.py:factory`.
+def resolve(
+    ref: str,
+    *,
+    framework: str | None = None,
+    weights: Path | None = None,
+    download: bool = False,
+) -> ModelSource:
+    """Return the source behind `ref`.
 
-    `framework` is needed for a zoo name. Raises `UsageError` for an unknown name, `ModelLoadError`
+    `ref` is a zoo name, a model file, `file.py:factory`, `hf:owner/name@commit` or `timm:NAME`.
+    `framework` is needed for a zoo name; without `download` nothing comes from the network.
+
+    Raises `UsageError` for an unknown name, `ModelLoadError`
     for a file that is missing, empty or of an unknown kind.
     """
     if framework is not None and framework not in FRAMEWORKS:
@@ -30,11 +41,21 @@ def resolve(ref: str, *, framework: str | None = None, weights: Path | None = No
         )
     if weights is not None and not weights.is_file():
         raise ModelLoadError(f"got no file {weights}", "check the path after --weights")
+    if ref.startswith(hub.PREFIX):
+        path = hub.fetch(ref, download=download)
+        return _file(str(path)).model_copy(update={"ref": ref})
+    if ref.startswith(TIMM):
+        return _timm(ref, weights, download=download)
     file, colon, factory = ref.rpartition(":")
     if colon and file.endswith(".py"):
         return _factory(ref, Path(file), factory, framework, weights)
     if is_zoo_name(ref):
         return _zoo(ref, framework, weights)
+    if weights is not None:
+        raise UsageError(
+            f"got --weights for {ref}, which has its own",
+            "leave one of them out, or name the code that builds the model: file.py:factory",
+        )
     return _file(ref)
 
 
@@ -55,6 +76,24 @@ def _zoo(name: str, framework: str | None, weights: Path | None) -> ModelSource:
     card = read_card(folder / "model.toml")
     arguments: dict[str, object] = {"shape": list(card.input_shape), "classes": card.classes}
     return _from_code(name, path, "build", framework, weights, arguments)
+
+
+def _timm(ref: str, weights: Path | None, *, download: bool) -> ModelSource:
+    name = ref.removeprefix(TIMM)
+    if not re.fullmatch(r"\w[\w.-]*", name):
+        raise UsageError(f"got '{ref}', expected timm:NAME, for example timm:mobilenetv3_small_100")
+    arguments = {"name": name, "pretrained": download and weights is None}
+    parts = ["timm", arguments, store.sha256_file(weights) if weights else None]
+    return ModelSource(
+        kind="timm",
+        framework="torch",
+        ref=ref,
+        path=name,
+        sha256=store.key_of(parts),
+        arguments=arguments,
+        weights=str(weights.resolve()) if weights else None,
+        is_trained=weights is not None or download,
+    )
 
 
 def _factory(
@@ -115,7 +154,7 @@ def _file(ref: str) -> ModelSource:
         hint = did_you_mean(ref, zoo) if not path.suffix else "check the path"
         raise ModelLoadError(f"got no file {ref}, and no zoo model of that name", hint)
     if path.is_dir():
-        raise ModelLoadError(f"got a folder, expected a model file: {ref}", _kinds(suffixes))
+        path = _saved_model(path, ref, suffixes)
     if path.suffix == ".py":
         raise UsageError(f"got a Python file with no factory: {ref}", f"name it: {ref}:build")
     kind = suffixes.get(path.suffix.lower())
@@ -123,9 +162,29 @@ def _file(ref: str) -> ModelSource:
         raise ModelLoadError(f"got a file of unknown kind '{path.suffix}': {ref}", _kinds(suffixes))
     if not path.stat().st_size:
         raise ModelLoadError(f"got an empty file: {ref}", "copy it again")
+    # A SavedModel is the folder around its graph: the variables lie beside it.
+    whole = path.parent if kind == "savedmodel" else path
     return ModelSource(
-        kind=kind, framework=kind, ref=ref, path=str(path.resolve()), sha256=store.sha256_file(path)
+        # Not what a link points to: in the hub's cache that has no suffix.
+        kind=kind,
+        framework=kind,
+        ref=ref,
+        path=str(whole.absolute()),
+        sha256=store.sha256_tree(whole),
     )
+
+
+def _saved_model(folder: Path, ref: str, suffixes: dict[str, str]) -> Path:
+    """Return the graph file of a SavedModel folder, or of its highest numbered version."""
+    savedmodel = plugins.load("sources", "savedmodel")
+    found: Path | None = savedmodel.folder_of(folder)
+    if found is None:
+        raise ModelLoadError(
+            f"got a folder that is no SavedModel: {ref}",
+            f"it lacks saved_model.pb; {_kinds(suffixes)}",
+        )
+    marker: str = savedmodel.MARKER
+    return found / marker
 
 
 def _kinds(suffixes: dict[str, str]) -> str:
@@ -142,13 +201,20 @@ def card_of(source: ModelSource, given: Path | None = None) -> ModelCard | None:
     if given is not None:
         return read_card(given)
     path = Path(source.path)
-    beside = path.parent / "model.toml" if source.factory else card_path(path)
-    return read_card(beside) if beside.is_file() else None
+    if source.factory:
+        places = [path.parent / "model.toml"]
+    else:
+        # What the user named may be a folder around the model: that of its versions.
+        places = [card_path(path), card_path(Path(source.ref).absolute())]
+    return next((read_card(place) for place in places if place.is_file()), None)
 
 
 def bare_card(source: ModelSource) -> ModelCard:
     """Return the card of a model that has none: its file's name, and samples as they are."""
-    return ModelCard(name=Path(source.path).stem.lstrip(".") or "model")
+    path = Path(source.path)
+    # A served model lies in a folder with the number of its version.
+    named = path.parent if source.kind == "savedmodel" and path.name.isdecimal() else path
+    return ModelCard(name=named.stem.lstrip(".") or "model")
 
 
 def read_card(path: Path) -> ModelCard:
@@ -156,14 +222,19 @@ def read_card(path: Path) -> ModelCard:
     try:
         text = path.read_text()
         if path.suffix == ".toml":
-            return ModelCard.model_validate(tomllib.loads(text))
-        return ModelCard.from_json(text)
+            card = ModelCard.model_validate(tomllib.loads(text))
+        else:
+            card = ModelCard.from_json(text)
     except FileNotFoundError:
         raise UsageError(f"got no file {path}", "check the path after --card") from None
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise UsageError(f"got an unreadable card {path}: {error}") from error
     except ValidationError as error:
         raise UsageError(f"got a wrong card {path}: {problems(error)}") from error
+    if card.metric and card.metric.endswith(".py"):
+        # As in every file, a relative path is relative to the file that has it.
+        return card.model_copy(update={"metric": str(path.parent.absolute() / card.metric)})
+    return card
 
 
 def problems(error: ValidationError) -> str:

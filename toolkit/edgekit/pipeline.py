@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from edgekit import __version__, plugins, process, store
-from edgekit.convert import Converted, Model, convert, formats_for, hub_of
+from edgekit.convert import Converted, Model, base_of, convert, file_name, formats_for, hub_of
 from edgekit.core.artifact import Artifact
 from edgekit.core.measurement import ErrorRecord, Kernels, Measurement
 from edgekit.core.recipe import Recipe
@@ -47,14 +47,30 @@ class Attempt:
 def plan(
     models: Iterable[Model], recipes: Iterable[Recipe], targets: Iterable[Target]
 ) -> list[Attempt]:
-    """Return every conversion that some target could use and the models' frameworks can give."""
+    """Return every conversion that some target could use and the models can give.
+
+    Models of one name are one net in several frameworks: each format is made from the one that has
+    the shortest way to it.
+    """
     wanted = tuple(dict.fromkeys(name for target in targets for name in target.formats))
+    chosen = tuple(models)
     return [
         Attempt(model, name, recipe)
-        for model in models
+        for model in chosen
         for name in formats_for(hub_of(model.source), wanted)
+        if all(steps_to(name, model) <= steps_to(name, other) for other in _named(model, chosen))
         for recipe in recipes
     ]
+
+
+def steps_to(name: str, model: Model) -> int:
+    """Return how far a format is from a model: the place of its hub among those it is made from."""
+    hubs, hub = plugins.load("exporters", name).HUBS, hub_of(model.source)
+    return hubs.index(hub) if hub in hubs else len(hubs)
+
+
+def _named(model: Model, models: Iterable[Model]) -> list[Model]:
+    return [other for other in models if other.card.name == model.card.name]
 
 
 def convert_all(attempts: list[Attempt], work: Workspace, found: Findings) -> None:
@@ -62,8 +78,8 @@ def convert_all(attempts: list[Attempt], work: Workspace, found: Findings) -> No
     # Prepared before the threads start: the samples are shared.
     for attempt in attempts:
         if attempt.recipe.is_calibrated and work.data is not None:
-            preprocess = attempt.model.card.preprocess_for(attempt.model.framework)
-            work.samples("calibration", preprocess, attempt.recipe.calibration_n)
+            model = attempt.model
+            work.samples("calibration", model.card, model.layout, attempt.recipe.calibration_n)
 
     def attempt_one(attempt: Attempt) -> Converted | EdgekitError:
         try:
@@ -72,18 +88,13 @@ def convert_all(attempts: list[Attempt], work: Workspace, found: Findings) -> No
             return error
 
     # The longest first, so that no core is left waiting for one of them at the end.
-    order = sorted(attempts, key=lambda attempt: derives_from(attempt) is not None)
+    order = sorted(
+        attempts, key=lambda a: base_of(hub_of(a.model.source), a.format, a.recipe) is not None
+    )
     results = _in_parallel(attempt_one, order)
     by_attempt = dict(zip(map(id, order), results, strict=True))
     for attempt in attempts:
         _record(attempt, by_attempt[id(attempt)], found)
-
-
-def derives_from(attempt: Attempt) -> str | None:
-    """Return the recipe whose file this attempt starts from, or None: from the model itself."""
-    exporter = plugins.load("exporters", attempt.format)
-    name: str | None = exporter.derives_from(attempt.recipe)
-    return name
 
 
 def _in_parallel(
@@ -109,8 +120,7 @@ def _record(attempt: Attempt, result: Converted | EdgekitError, found: Findings)
         )
         found.failures.append(failure)
         return
-    name = f"{attempt.model.card.name}-{attempt.recipe.name}{result.path.suffix}"
-    artifact = result.artifact.model_copy(update={"path": f"artifacts/{name}"})
+    artifact = result.artifact.model_copy(update={"path": f"artifacts/{file_name(result)}"})
     found.artifacts.append(artifact)
     found.files[artifact.sha256] = result.path
     found.cached += result.from_cache
@@ -123,17 +133,20 @@ def measure_all(
     for model in models:
         mine = [a for a in found.artifacts if (a.source, a.card) == (model.source, model.card)]
         check_data(model.card, work)
-        samples = work.samples("test", model.card.preprocess_for(model.framework))
+        samples = work.samples("test", model.card, model.layout)
         floats, reference = baseline(model, samples, work)
         record = ModelRecord(source=model.source, card=model.card, baseline=floats)
         found.models.append(record)
         for artifact in mine:
+            if plugins.load("exporters", artifact.format).RUNTIME is None:
+                continue
+            fed = work.samples("test", model.card, artifact.layout)
             for kernels in kernels_for(artifact, targets):
                 golden = folder / "golden" / f"{artifact.sha256[:16]}-{kernels}.npz"
                 done = measure(
                     artifact,
                     found.files[artifact.sha256],
-                    samples,
+                    fed,
                     reference,
                     work,
                     kernels=kernels,
@@ -169,7 +182,7 @@ def record(
 ) -> Run:
     """Copy the files into the run's folder, write run.json last, and return the Run."""
     for artifact in found.artifacts:
-        store.copy_file(found.files[artifact.sha256], folder / artifact.path)
+        store.copy(found.files[artifact.sha256], folder / artifact.path)
     run = Run(
         id=folder.name,
         name=name,

@@ -21,8 +21,17 @@ EXTRA_OF = {
     "torch": "torch",
     "torchao": "torch",
     "executorch": "torch",
+    "ethos_u_vela": "ethos-u",
+    "tosa_tools": "ethos-u",
     "sklearn": "tensorflow",
+    "safetensors": "torch",
     "onnx": "onnx",
+    "onnxruntime": "onnx",
+    "onnxscript": "onnx",
+    "tf2onnx": "onnx",
+    "litert_torch": "litert-torch",
+    "coremltools": "coreml",
+    "huggingface_hub": "hub",
 }
 
 

@@ -57,7 +57,7 @@ class JobDied(Exception):  # noqa: N818 - it names what happened, and never reac
 def call(
     job: str,
     payload: dict[str, Any],
-    failure: type[EdgekitError],
+    failure: Callable[[str, str], EdgekitError],
     *,
     limits: Limits | None = None,
     progress: Progress | None = None,
@@ -66,7 +66,7 @@ def call(
     """Run `module:function` with `payload` in a child process and return its answer.
 
     An `EdgekitError` in the child is raised here as it was; a crash, a kill or the time limit
-    becomes `failure`, with the end of what the child printed.
+    becomes `failure(message, hint)`, with the end of what the child printed.
     """
     answer, answer_fd = os.pipe()
     argv = [sys.executable, "-P", "-m", "edgekit.process", job, str(answer_fd)]

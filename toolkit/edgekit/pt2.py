@@ -34,6 +34,8 @@ TARGETS = re.compile(
 # The functions that torch writes into symbolic shapes.
 FUNCTIONS = {
     "Symbol",
+    "Add",
+    "Mul",
     "Integer",
     "Float",
     "Rational",

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from edgekit import modelfile, pipeline, plugins, store, targets
 from edgekit.config import ModelSection, RunConfig
-from edgekit.convert import Model, formats_for, hub_of
+from edgekit.convert import Model, hub_of
 from edgekit.core.recipe import Recipe, parse_recipe
 from edgekit.core.run import SCHEMA_VERSION, Run
 from edgekit.core.target import Budgets, Target
@@ -130,11 +130,6 @@ def _model(section: ModelSection, root: Path) -> Model:
     return with_settings(model, section.train) if section.train else model
 
 
-def makes(model: Model) -> tuple[str, ...]:
-    """Return the formats that can be made from a model."""
-    return formats_for(hub_of(model.source), plugins.names("exporters"))
-
-
 def _check_names(models: list[Model]) -> None:
     """Refuse two models whose files would have the same name."""
     for one, other in itertools.combinations(models, 2):
@@ -143,9 +138,9 @@ def _check_names(models: list[Model]) -> None:
                 f"got one model under two cards: {one.source.ref}",
                 "their files would be the same bytes; validate them in two runs",
             )
-        if one.card.name == other.card.name and set(makes(one)) & set(makes(other)):
+        if one.card.name == other.card.name and hub_of(one.source) == hub_of(other.source):
             raise UsageError(
-                f"got two models called {one.card.name} that give the same formats",
+                f"got two models called {one.card.name} that give the same files",
                 "give one of them a card with another name",
             )
 

@@ -13,10 +13,10 @@ from typing import NamedTuple
 import numpy as np
 
 from edgekit import plugins
-from edgekit.core.dataset import Dataset
+from edgekit.core.dataset import Dataset, Sample
 from edgekit.core.preprocess import Preprocess
 from edgekit.core.suggest import did_you_mean
-from edgekit.core.tensor import Array
+from edgekit.core.tensor import Array, Arrays
 from edgekit.errors import DataError, UsageError
 
 CHUNK = 256
@@ -38,72 +38,140 @@ def open_dataset(ref: str) -> Dataset:
     if Path(ref).exists():
         raise UsageError(
             f"got data of no known kind: {ref}",
-            "expected an .npz file, an idx folder, or a folder with one subfolder per class",
+            "give an .npz, .csv or .tsv file, an idx folder, or a folder of class folders",
         )
     raise UsageError(f"got data '{ref}', expected a path or a name", did_you_mean(ref, kinds))
 
 
 class Samples(NamedTuple):
-    """Where prepared samples lie, and how many of them there are."""
+    """Where prepared samples lie, one file per input, and how many of them there are."""
 
-    inputs: Path
-    labels: Path
+    inputs: tuple[Path, ...]
+    labels: Path | None
     n: int
 
-    def arrays(self) -> tuple[Array, Array]:
-        """Return inputs `(n, ...)` float32, memory-mapped, and labels `(n,)` int64."""
-        return np.load(self.inputs, mmap_mode="r"), np.load(self.labels)
+    def arrays(self) -> tuple[Arrays, Array | None]:
+        """Return one `(n, ...)` array per input, and the labels as the data set has them.
+
+        All of them are memory-mapped and read-only; the labels are None where there are none.
+        """
+        inputs = tuple(np.load(path, mmap_mode="r") for path in self.inputs)
+        return inputs, None if self.labels is None else np.load(self.labels, mmap_mode="r")
 
 
 def prepare(
-    dataset: Dataset, indices: Array, preprocess: Preprocess, folder: Path, *, skip_bad: bool
+    dataset: Dataset,
+    indices: Array,
+    preprocesses: tuple[Preprocess, ...],
+    folder: Path,
+    *,
+    skip_bad: bool,
 ) -> Samples:
-    """Write the samples at `indices` to `folder`, preprocessed, in order.
+    """Write the samples at `indices` to `folder`, in order, each input through its Preprocess.
 
     Raises `DataError` where a sample cannot be read (unless `skip_bad`), does not fit, or none is
     left.
     """
+    _check_inputs(dataset, preprocesses)
     folder.mkdir(parents=True, exist_ok=True)
-    inputs, labels = folder / "inputs.npy", folder / "labels.npy"
     kept: list[int] = []
-    file: Array | None = None
-    for chosen, rows in _preprocessed(dataset, indices, preprocess, skip_bad=skip_bad):
-        if file is None:
-            file = new_rows(folder / "rows.npy", (len(indices), *rows.shape[1:]))
-        if rows.shape[1:] != file.shape[1:]:
-            raise DataError(
-                f"got samples of shapes {file.shape[1:]} and {rows.shape[1:]}, expected one shape",
-                "set height, width and fit in the card's preprocess",
-            )
-        file[len(kept) : len(kept) + len(rows)] = rows
+    files: list[Array] = []
+    for chosen, rows in _preprocessed(dataset, indices, preprocesses, skip_bad=skip_bad):
+        if not files:
+            files = [
+                new_rows(folder / f"rows-{i}.npy", (len(indices), *part.shape[1:]), part.dtype.name)
+                for i, part in enumerate(rows)
+            ]
+        for file, part in zip(files, rows, strict=True):
+            _check_shape(file, part)
+            file[len(kept) : len(kept) + len(part)] = part
         kept.extend(chosen)
-    if file is None:
+    if not files:
         raise DataError(f"got no usable sample in {dataset.name}, expected at least 1")
-    _finish(folder / "rows.npy", inputs, file, len(kept))
-    np.save(labels, dataset.labels[kept])
-    return Samples(inputs, labels, len(kept))
+    inputs = tuple(folder / f"inputs-{i}.npy" for i in range(len(files)))
+    for i, (path, file) in enumerate(zip(inputs, files, strict=True)):
+        _finish(folder / f"rows-{i}.npy", path, file, len(kept))
+    return Samples(inputs, _write_labels(dataset, kept, preprocesses, folder), len(kept))
+
+
+def _check_inputs(dataset: Dataset, preprocesses: tuple[Preprocess, ...]) -> None:
+    if len(preprocesses) != len(dataset.input_names):
+        raise DataError(
+            f"got {len(dataset.input_names)} inputs in {dataset.name} "
+            f"({', '.join(dataset.input_names)}), expected {len(preprocesses)}",
+            "give data with one array for each input of the model",
+        )
+
+
+def _check_finite(done: tuple[list[int], Arrays], dataset: Dataset) -> None:
+    """Refuse what is no number: an integer input would turn it into one."""
+    chosen, arrays = done
+    for name, rows in zip(dataset.input_names, arrays, strict=True):
+        bad = np.flatnonzero(~np.isfinite(rows.reshape(len(rows), -1)).all(axis=1))
+        if len(bad):
+            raise DataError(
+                f"got NaN or infinite values in sample {chosen[bad[0]]} of {name} in "
+                f"{dataset.name}, expected numbers",
+                "repair or remove the sample, or correct the card's scale, mean and std",
+            )
+
+
+def _check_shape(file: Array, rows: Array) -> None:
+    if rows.shape[1:] != file.shape[1:]:
+        raise DataError(
+            f"got samples of shapes {file.shape[1:]} and {rows.shape[1:]}, expected one shape",
+            "set height, width and fit in the card's preprocess",
+        )
 
 
 def _preprocessed(
-    dataset: Dataset, indices: Array, preprocess: Preprocess, *, skip_bad: bool
-) -> Iterator[tuple[list[int], Array]]:
-    """Yield indices and their rows. Neighbours of one shape are preprocessed together."""
+    dataset: Dataset, indices: Array, preprocesses: tuple[Preprocess, ...], *, skip_bad: bool
+) -> Iterator[tuple[list[int], Arrays]]:
+    """Yield indices and their rows. Neighbours of the same shapes are preprocessed together."""
     chosen: list[int] = []
-    samples: list[Array] = []
+    samples: list[Sample] = []
+
+    def flush() -> tuple[list[int], Arrays]:
+        columns = zip(preprocesses, zip(*samples, strict=True), strict=True)
+        done = chosen[:], tuple(each.apply(np.stack(column)) for each, column in columns)
+        _check_finite(done, dataset)
+        chosen.clear()
+        samples.clear()
+        return done
+
     for index, sample in zip(indices, dataset.read(indices, skip_bad), strict=True):
         if sample is None:
             continue
-        if samples and (sample.shape != samples[0].shape or len(samples) == CHUNK):
-            yield chosen, preprocess.apply(np.stack(samples))
-            chosen, samples = [], []
+        if samples and (_shapes(sample) != _shapes(samples[0]) or len(samples) == CHUNK):
+            yield flush()
         chosen.append(int(index))
         samples.append(sample)
         # A photo is megabytes: hold one at a time.
-        if sample.size > SMALL_SAMPLE:
-            yield chosen, preprocess.apply(sample[None])
-            chosen, samples = [], []
+        if sum(part.size for part in sample) > SMALL_SAMPLE:
+            yield flush()
     if samples:
-        yield chosen, preprocess.apply(np.stack(samples))
+        yield flush()
+
+
+def _shapes(sample: Sample) -> list[tuple[int, ...]]:
+    return [part.shape for part in sample]
+
+
+def _write_labels(
+    dataset: Dataset, kept: list[int], preprocesses: tuple[Preprocess, ...], folder: Path
+) -> Path | None:
+    """Write the labels of the samples that were kept; masks follow the first image's geometry."""
+    labels, file, path = dataset.labels, None, folder / "labels.npy"
+    if labels is None:
+        return None
+    images = next((each for each in preprocesses if each.colour), Preprocess())
+    for start in range(0, len(kept), CHUNK):
+        rows = np.asarray(labels[kept[start : start + CHUNK]])
+        rows = images.apply_to_masks(rows) if rows.ndim == 3 else rows
+        if file is None:
+            file = new_rows(path, (len(kept), *rows.shape[1:]), rows.dtype.name)
+        file[start : start + len(rows)] = rows
+    return path
 
 
 def new_rows(path: Path, shape: tuple[int, ...], dtype: str = "float32") -> Array:
@@ -124,7 +192,7 @@ def _finish(rows: Path, inputs: Path, file: Array, n: int) -> None:
         file.flush()  # type: ignore[attr-defined]
         rows.rename(inputs)
         return
-    shorter = new_rows(inputs, (n, *file.shape[1:]))
+    shorter = new_rows(inputs, (n, *file.shape[1:]), file.dtype.name)
     for start in range(0, n, CHUNK):
         shorter[start : start + CHUNK] = file[start : min(n, start + CHUNK)]
     rows.unlink()

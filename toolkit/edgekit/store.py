@@ -97,9 +97,20 @@ def replacing(path: Path) -> Iterator[Path]:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             yield temporary
+            if temporary.is_dir():
+                # A folder does not replace another.
+                remove(path)
             temporary.replace(path)
         finally:
-            temporary.unlink(missing_ok=True)
+            remove(temporary)
+
+
+def remove(path: Path) -> None:
+    """Remove a file or a whole folder, if there is one."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def write_bytes(path: Path, data: bytes) -> None:
@@ -108,11 +119,19 @@ def write_bytes(path: Path, data: bytes) -> None:
         temporary.write_bytes(data)
 
 
-def write_all(files: dict[Path, bytes]) -> None:
-    """Write several files: all of them are complete before the first takes its name."""
+def write_all(files: dict[Path, bytes | Path]) -> None:
+    """Write several files: all of them are complete before the first takes its name.
+
+    Each is given as its bytes, or as the file or folder to copy.
+    """
+    for path, content in files.items():
+        if path.is_dir() and not (isinstance(content, Path) and content.is_dir()):
+            raise StorageError(
+                f"got a folder where a file belongs: {path}", "choose another folder with -o"
+            )
     with contextlib.ExitStack() as stack:
-        for path, data in files.items():
-            stack.enter_context(replacing(path)).write_bytes(data)
+        for path, content in files.items():
+            _fill(stack.enter_context(replacing(path)), content)
 
 
 def write_text(path: Path, text: str) -> None:
@@ -120,10 +139,25 @@ def write_text(path: Path, text: str) -> None:
     write_bytes(path, text.encode())
 
 
-def copy_file(source: Path, path: Path) -> None:
-    """Copy a file whole or not at all."""
+def copy(source: Path, path: Path) -> None:
+    """Copy a file, or a model that is a folder, whole or not at all."""
     with replacing(path) as temporary:
-        shutil.copyfile(source, temporary)
+        _fill(temporary, source)
+
+
+def _fill(path: Path, content: bytes | Path) -> None:
+    if isinstance(content, bytes):
+        path.write_bytes(content)
+    elif content.is_dir():
+        shutil.copytree(content, path)
+    else:
+        shutil.copyfile(content, path)
+
+
+def size_of(path: Path) -> int:
+    """Return the bytes of a file, or of all files below a folder."""
+    files = [path] if path.is_file() else [p for p in path.rglob("*") if p.is_file()]
+    return sum(file.stat().st_size for file in files)
 
 
 @contextlib.contextmanager
@@ -234,9 +268,9 @@ def find_run(ref: str, parent: Path = Path("runs")) -> Path:
 
 def check_unchanged(path: Path, sha256: str) -> None:
     """Raise `UsageError` for a file that is not, byte for byte, what a run recorded."""
-    if not path.is_file():
+    if not path.exists():
         raise UsageError(f"got no file {path}, which the run recorded", "run edgekit run again")
-    if sha256_file(path) != sha256:
+    if sha256_tree(path) != sha256:
         raise UsageError(
             f"got other bytes in {path} than the run validated", "run edgekit run again"
         )

@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from edgekit import resources
+from edgekit import plugins, resources
 from edgekit.core.suggest import did_you_mean
 from edgekit.core.target import Target
 from edgekit.errors import TargetError
@@ -47,7 +47,7 @@ def check(path: Path) -> Target:
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise TargetError(f"got an unreadable profile {path}: {error}") from error
     try:
-        return Target.model_validate(data)
+        return Target.model_validate(data, context={"formats": plugins.names("exporters")})
     except ValidationError as error:
         wrong = wrong_fields(error, Target)
         lines = "\n".join(f"  {line}" for line in wrong)
@@ -55,6 +55,13 @@ def check(path: Path) -> Target:
             f"got {len(wrong)} wrong fields in {path}:\n{lines}",
             "edgekit targets schema prints the schema of a profile",
         ) from error
+
+
+def schema() -> dict[str, Any]:
+    """Return the JSON schema of a profile, with the formats that there are exporters for."""
+    found = Target.model_json_schema()
+    found["properties"]["formats"]["items"]["enum"] = list(plugins.names("exporters"))
+    return found
 
 
 def wrong_fields(error: ValidationError, model: type[BaseModel]) -> list[str]:

@@ -51,7 +51,6 @@ def train(model: Model, output: Path, work: Workspace) -> TrainedModel:
     arguments = {**source.arguments, "classes": classes}
     source = source.model_copy(update={"arguments": arguments})
     model = Model(source, card)
-    preprocess = card.preprocess_for(model.framework)
     made = work.folder / f"train-{card.name}-{source.framework}"
     made.mkdir(parents=True, exist_ok=True)
     with work.step(f"train {card.name} ({source.framework})") as update:
@@ -62,8 +61,11 @@ def train(model: Model, output: Path, work: Workspace) -> TrainedModel:
             "data_sha256": data.fingerprint,
         }
         for part in ("train", "calibration"):
-            prepared = work.samples(part, preprocess)
-            payload[part] = {"inputs": str(prepared.inputs), "labels": str(prepared.labels)}
+            prepared = work.samples(part, card, model.layout)
+            payload[part] = {
+                "inputs": [str(path) for path in prepared.inputs],
+                "labels": str(prepared.labels),
+            }
         answer = work.call("train", payload, InternalError, update, seconds=TRAINING_SECONDS)
     done = ModelCard.model_validate(answer["card"])
     return _save(Path(answer["file"]), made / "logs", done, output)
@@ -84,7 +86,7 @@ def _check(source: ModelSource, output: Path) -> None:
 def _save(file: Path, logs: Path, card: ModelCard, output: Path) -> TrainedModel:
     """Write the card first: a model without one could be fed unpreprocessed samples."""
     store.write_text(card_path(output), card.to_json())
-    store.copy_file(file, output)
+    store.copy(file, output)
     kept = output.with_name(f"{output.name}.logs")
     with store.writing(kept):
         shutil.rmtree(kept, ignore_errors=True)

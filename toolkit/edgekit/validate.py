@@ -8,10 +8,13 @@ from pydantic import ValidationError
 
 from edgekit import modelfile, pipeline, plugins, store
 from edgekit.convert import Model, specs_of
+from edgekit.core import borders
 from edgekit.core.artifact import Artifact, ModelSource
+from edgekit.core.card import ModelCard
 from edgekit.core.recipe import UNKNOWN, Recipe
 from edgekit.core.run import ModelRecord, Run
 from edgekit.core.target import Target
+from edgekit.core.tensor import Layout
 from edgekit.errors import DataError, ModelLoadError, UsageError
 from edgekit.inspection import inspect
 from edgekit.measure import baseline, check_data, measure
@@ -30,7 +33,7 @@ class Subject(NamedTuple):
 def subjects(ref: str, card: Path | None, runs: Path) -> list[Subject]:
     """Return what `ref` names: one converted file, or all files of a run."""
     path = Path(ref)
-    if path.is_file() and path.suffix != ".json":
+    if _is_model(path):
         return [_from_file(path, card)]
     if path.suffix and not path.exists():
         raise ModelLoadError(f"got no file {ref}", "check the path")
@@ -47,11 +50,25 @@ def subjects(ref: str, card: Path | None, runs: Path) -> list[Subject]:
     ]
 
 
+def _runnable() -> dict[str, str]:
+    """Return the formats that can be run here, by suffix: the first of each suffix."""
+    found: dict[str, str] = {}
+    for name in plugins.names("exporters"):
+        exporter = plugins.load("exporters", name)
+        if exporter.RUNTIME:
+            found.setdefault(exporter.SUFFIX, name)
+    return found
+
+
+def _is_model(path: Path) -> bool:
+    """Return whether `path` is a converted file: some are folders, and so are runs."""
+    exporters = {plugins.load("exporters", n).SUFFIX for n in plugins.names("exporters")}
+    return path.suffix in exporters or (path.is_file() and path.suffix != ".json")
+
+
 def _from_file(path: Path, card: Path | None) -> Subject:
     facts = inspect(path)
-    exporters = {
-        plugins.load("exporters", name).SUFFIX: name for name in plugins.names("exporters")
-    }
+    exporters = _runnable()
     if path.suffix not in exporters:
         raise UsageError(
             f"got {path}, expected a converted file to validate",
@@ -62,16 +79,20 @@ def _from_file(path: Path, card: Path | None) -> Subject:
         artifact = _from_record(record, facts["sha256"])
         update = {"card": modelfile.read_card(card)} if card else {}
         return Subject(artifact.model_copy(update=update), path, None)
-    framework = "keras" if path.suffix == ".tflite" else "torch"
+    layout: Layout = "NHWC" if path.suffix == ".tflite" else "NCHW"
+    framework = "keras" if layout == "NHWC" else "torch"
     source = ModelSource(
         kind=UNKNOWN, framework=framework, ref=str(path), path=str(path), sha256=facts["sha256"]
     )
-    inputs, outputs = specs_of(facts, "inputs"), specs_of(facts, "outputs")
-    if len(inputs) != 1 or len(outputs) != 1:
-        raise ModelLoadError(
-            f"got {len(inputs)} inputs and {len(outputs)} outputs in {path}, expected one of each",
-            "files with several inputs or outputs are not supported yet",
+    if not facts.get("inputs"):
+        raise UsageError(
+            f"got {path} without its record {record.name}: a file of this format does not say what "
+            "its inputs are",
+            "validate it beside the record that edgekit convert wrote",
         )
+    inputs, outputs = specs_of(facts, "inputs"), specs_of(facts, "outputs")
+    layout = borders.layout_of(inputs[0].shape) or layout
+    own = modelfile.read_card(card) if card else None
     artifact = Artifact(
         path=path.name,
         format=exporters[path.suffix],
@@ -82,7 +103,8 @@ def _from_file(path: Path, card: Path | None) -> Subject:
         inputs=inputs,
         outputs=outputs,
         op_histogram=facts["operators"],
-        card=modelfile.read_card(card) if card else None,
+        layout=(own.layout if own else None) or layout,
+        card=own,
     )
     return Subject(artifact, path, None)
 
@@ -138,7 +160,8 @@ def validate(  # noqa: PLR0913 - what, against what, for whom, how, and where it
 def _check_given(artifact: Artifact, model: Model) -> None:
     """Refuse a baseline that proves nothing; warn of one that the file was not made from."""
     recorded, given = artifact.source, model.source
-    if artifact.card and artifact.card.preprocess != model.card.preprocess:
+    own = artifact.card
+    if own and (own.preprocess, own.inputs) != (model.card.preprocess, model.card.inputs):
         raise UsageError(
             f"got another preprocess in the card of {given.ref} than in that of {artifact.path}",
             "the same samples must reach both; give the right card with --card",
@@ -185,6 +208,12 @@ def _measure(
     folder: Path,
 ) -> None:
     artifact = subject.artifact
+    if plugins.load("exporters", artifact.format).RUNTIME is None:
+        raise UsageError(
+            f"got {subject.file}, which runs on its device only: {artifact.format} has no runtime "
+            "here",
+            "edgekit inspect FILE shows what is in it; run it on the device",
+        )
     if model is not None and model is subject.model:
         _check_recorded(model.source, work)
     elif model is not None:
@@ -193,12 +222,11 @@ def _measure(
         # A file with no card of its own is fed as its float model is.
         artifact = artifact.model_copy(update={"card": model.card})
     check_data(artifact.card, work)
-    samples = work.samples("test", artifact.preprocess)
+    samples = work.samples("test", artifact.card or ModelCard(name="unknown"), artifact.layout)
     reference = None
     if model is not None:
-        floats, reference = baseline(
-            model, work.samples("test", model.card.preprocess_for(model.framework)), work
-        )
+        same = work.samples("test", model.card, model.layout)
+        floats, reference = baseline(model, same, work)
         record = ModelRecord(source=model.source, card=model.card, baseline=floats)
         if record not in found.models:
             found.models.append(record)

@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from edgekit import process, store
+from edgekit.core.card import ModelCard
 from edgekit.core.dataset import Dataset
 from edgekit.core.measurement import Measurement
-from edgekit.core.preprocess import Preprocess
-from edgekit.errors import DataError
+from edgekit.core.tensor import Layout
+from edgekit.errors import DataError, EdgekitError
 from edgekit.samples import Samples, open_dataset
 
 Update = Callable[[dict[str, Any]], None]
@@ -49,7 +50,7 @@ class Workspace:
     step: Step = silent
     data: Dataset | None = None
     made: dict[str, Path] = field(default_factory=dict)
-    baselines: dict[str, Measurement] = field(default_factory=dict)
+    baselines: dict[str, tuple[Measurement, tuple[Path, ...]]] = field(default_factory=dict)
     _prepared: dict[str, Samples] = field(default_factory=dict)
     _locks: dict[str, threading.Lock] = field(default_factory=lambda: defaultdict(threading.Lock))
 
@@ -57,36 +58,45 @@ class Workspace:
         """Return the lock of one piece of work, so that two threads do not do it twice."""
         return self._locks[key]
 
-    def samples(self, part: str, preprocess: Preprocess, n: int = 0) -> Samples:
-        """Return one part of the data, prepared once and kept for the job.
+    def samples(self, part: str, card: ModelCard, layout: Layout, n: int = 0) -> Samples:
+        """Return one part of the data as `card` prepares it, once, and kept for the job.
+
+        `layout` is that of the images of whoever will read them.
 
         Raises `DataError` where the job has no data.
         """
         if self.data is None:
             raise DataError(f"got no data, expected some for the {part} part", "give --data")
-        key = store.key_of([part, preprocess.model_dump(), n])
-        if key not in self._prepared:
-            payload = {
-                "data": self.data.name,
-                "part": part,
-                "n": n,
-                "seed": self.settings.seed,
-                "skip_bad": self.settings.skip_bad,
-                "preprocess": preprocess.model_dump(mode="json"),
-                "folder": str(self.folder / "samples" / key[:16]),
-            }
-            found = self.call("prepare", payload, DataError)
-            for line in found["skipped"]:
-                logging.getLogger("edgekit").warning(line)
-            done = Samples(Path(found["inputs"]), Path(found["labels"]), found["n"])
-            self._prepared[key] = done
+        steps = card.preprocesses_for(layout, self.data.input_names)
+        preprocesses = [step.model_dump(mode="json") for step in steps]
+        key = store.key_of([part, preprocesses, n])
+        with self.lock(key):
+            if key not in self._prepared:
+                self._prepared[key] = self._prepare(part, preprocesses, n, key)
         return self._prepared[key]
+
+    def _prepare(self, part: str, preprocesses: list[dict[str, Any]], n: int, key: str) -> Samples:
+        assert self.data
+        payload = {
+            "data": self.data.name,
+            "part": part,
+            "n": n,
+            "seed": self.settings.seed,
+            "skip_bad": self.settings.skip_bad,
+            "preprocesses": preprocesses,
+            "folder": str(self.folder / "samples" / key[:16]),
+        }
+        found = self.call("prepare", payload, DataError)
+        for line in found["skipped"]:
+            logging.getLogger("edgekit").warning(line)
+        labels = Path(found["labels"]) if found["labels"] else None
+        return Samples(tuple(Path(path) for path in found["inputs"]), labels, found["n"])
 
     def call(
         self,
         job: str,
         payload: dict[str, Any],
-        failure: type[Exception],
+        failure: Callable[[str, str], EdgekitError],
         update: Update | None = None,
         seconds: float = 6 * 3600,
     ) -> dict[str, Any]:
@@ -94,7 +104,7 @@ class Workspace:
         return process.call(
             f"edgekit.jobs:{job}",
             payload,
-            failure,  # type: ignore[arg-type]
+            failure,
             limits=process.Limits(seconds, self.settings.memory_bytes),
             progress=update,
         )

@@ -70,8 +70,8 @@ def test_inspect_does_not_import_tensorflow(assets):
         (["convert", "mobilenet", "-t", "tflite", "-q", "int8", "--calibration", "0"], 2,
          "got 0 calibration samples", "--calibration 100"),
         (["convert", "mobilenet"], 2, "--target", "convert --help"),
-        (["convert", "mobilenet", "-t", "tflite", "--framework", "torch"], 5,
-         "got a torch model for format tflite", "other framework"),
+        (["convert", "mobilenet", "-t", "coreml", "-q", "int8"], 5,
+         "got recipe int8 for coreml", "another recipe"),
         (["trane"], 2, "No such command", "--help"),
         (["report", "nowhere"], 2, "got run 'nowhere'", "edgekit run"),
         (["inspect", "none.tflite"], 4, "got no file", "check the path"),
@@ -110,7 +110,8 @@ def test_lists_come_as_json_too(edgekit, verb):
 def test_a_dry_run_does_nothing(edgekit, tmp_path):
     done = edgekit("convert", "mobilenet", "-t", "pixel-8", "-q", "int8", "--dry-run", "--json")
     plan = json.loads(done.stdout)
-    assert plan["would_convert"] == [{"model": "mobilenet", "format": "tflite", "recipe": "int8"}]
+    made = [(each["model"], each["format"], each["recipe"]) for each in plan["would_convert"]]
+    assert made == [("mobilenet", "tflite", "int8"), ("mobilenet", "executorch", "int8")]
     done = edgekit("train", "mobilenet", "--framework", "torch", "--dry-run")
     assert "would train on digits" in done.stdout
     assert not list(tmp_path.iterdir())

@@ -62,6 +62,8 @@ def test_a_tensor_is_only_scaled():
         {"std": (0.0,)},
         {"fit": "crop"},
         {"height": 0},
+        {"dtype": "int32", "scale": 0.5},
+        {"dtype": "int64", "colour": "L"},
         {"sclae": 1},
         {"colour": "L", "mean": (1.0, 2.0, 3.0)},
         {"colour": "RGB", "std": (1.0, 2.0)},
@@ -70,6 +72,29 @@ def test_a_tensor_is_only_scaled():
 def test_a_senseless_declaration_is_refused(wrong):
     with pytest.raises(ValidationError):
         Preprocess(**wrong)
+
+
+@pytest.mark.parametrize("dtype", ["int32", "int64"])
+def test_token_ids_are_only_cast(dtype):
+    ids = np.array([[1, 2**31 - 1], [-5, 0]])
+    got = Preprocess(dtype=dtype).apply(ids)
+    assert got.dtype == dtype
+    assert (got == ids).all()
+
+
+@pytest.mark.parametrize("samples", [[[1.5]], [[np.nan]], [[2.0**31]]])
+def test_what_an_integer_cannot_hold_is_refused(samples):
+    with pytest.raises(DataError, match="expected whole numbers that int32 can hold"):
+        Preprocess(dtype="int32").apply(np.array(samples))
+
+
+def test_masks_follow_the_geometry_of_their_images():
+    preprocess = Preprocess(colour="RGB", height=4, width=4, fit="crop")
+    masks = RGB[..., 0] // 64
+    got = preprocess.apply_to_masks(masks)
+    assert (got.dtype, got.shape) == (np.uint8, (2, 4, 4))
+    assert set(np.unique(got)) <= set(np.unique(masks))
+    assert (Preprocess().apply_to_masks(masks) == masks).all()
 
 
 def test_json_round_trip():

@@ -1,6 +1,7 @@
 import make
 import pytest
 
+from edgekit.core.measurement import Metric
 from edgekit.core.run import Failure
 from edgekit.core.table import choice_lines, full_table, interval, size
 
@@ -45,3 +46,30 @@ def test_choices_name_the_file_or_say_why_there_is_none():
     lines = choice_lines(make.run(targets=[good, bad]))
     assert lines[0].startswith("board: artifacts/m-int8.tflite (1 kB), pass")
     assert lines[1] == "tiny: none; no file passed"
+
+
+def metric(**update):
+    known = {"name": "accuracy", "value": 0.974, "unit": "fraction", "n": 500}
+    return Metric(**{**known, **update})
+
+
+def cells(*metrics):
+    table = full_table(make.run(measurements=[make.measurement(metrics=metrics)]))
+    return dict(zip(table.columns, table.rows[0], strict=True))
+
+
+def test_accuracy_stands_under_its_name():
+    row = cells(metric(), make.drop(0.371, -0.5, 1.2), metric(name="agreement"))
+    assert row["accuracy"] == row["agreement"] == "97.40 %"
+    assert row["drop (points)"] == "+0.37 [-0.50, +1.20]"
+
+
+def test_another_metric_stands_with_its_name_and_units():
+    drop = metric(name="rmse_drop", value=2.1, low=1.05, high=3.2, unit="percent")
+    snr = metric(name="snr", value=41.234, unit="dB")
+    row = cells(metric(name="rmse", value=0.01234, unit="value"), drop, snr)
+    assert row["metric"] == "rmse 0.01234"
+    assert row["drop"] == "+2.10 [+1.05, +3.20] %"
+    assert row["agreement"] == "41.23 dB"
+    drop = metric(name="r2_drop", value=0.00012, low=-0.001, high=0.003, unit="value")
+    assert cells(metric(name="r2", unit="value"), drop)["drop"] == "+0.00012 [-0.001, +0.003]"

@@ -1,7 +1,8 @@
 import make
 import pytest
 
-from edgekit.core.measurement import ErrorRecord
+from edgekit.core.card import ModelCard
+from edgekit.core.measurement import ErrorRecord, Metric
 from edgekit.core.target import OpPolicy
 from edgekit.core.verdict import Status, judge
 
@@ -93,3 +94,54 @@ def test_untrained_weights_prove_nothing_about_accuracy():
     found = check(judge(target, untrained, [make.measurement()]), "accuracy_drop")
     assert found.status is Status.NOT_MEASURED
     assert "untrained" in found.why
+
+
+def regression(**metric):
+    known = {"name": "mae_drop", "value": 2.0, "low": 1.0, "high": 3.0, "unit": "percent", "n": 90}
+    return make.measurement(metrics=(Metric(**{**known, **metric}),))
+
+
+@pytest.mark.parametrize(
+    ("limit", "status"), [(5.0, Status.PASS), (2.5, Status.UNDECIDED), (0.5, Status.FAIL)]
+)
+def test_an_error_has_a_budget_in_per_cent(limit, status):
+    target = make.target({"error_increase_percent": make.limit(max=limit)})
+    found = check(judge(target, make.artifact(), [regression()]), "mae_drop")
+    assert (found.status, found.unit) == (status, "percent")
+
+
+def test_points_are_the_budget_of_any_fraction():
+    budgets = {
+        "accuracy_drop_points": make.limit(max=5.0), "error_increase_percent": make.limit(max=0.0)
+    }  # fmt: skip
+    card = ModelCard(name="m", task="anomaly")
+    verdict = judge(
+        make.target(budgets), make.artifact(card=card), [regression(name="auc_drop", unit="points")]
+    )
+    assert check(verdict, "auc_drop").status is Status.PASS
+    assert verdict.status is Status.PASS
+
+
+@pytest.mark.parametrize(("unit", "hint"), [("percent", "error_increase_percent"), ("value", "no")])
+def test_a_budget_in_another_unit_is_not_met_by_silence(unit, hint):
+    target = make.target({"accuracy_drop_points": make.limit(max=1.0)})
+    card = ModelCard(name="m", task="regression", metric="mae")
+    found = check(judge(target, make.artifact(card=card), [regression(unit=unit)]), "mae_drop")
+    assert found.status is Status.NOT_MEASURED
+    assert hint in found.why
+
+
+def test_a_drop_without_an_interval_decides_nothing():
+    target = make.target({"error_increase_percent": make.limit(max=5.0)})
+    few = regression(low=None, high=None, n=4, method="no interval: 4 samples")
+    found = check(judge(target, make.artifact(), [few]), "mae_drop")
+    assert found.status is Status.UNDECIDED
+    assert "too few samples to tell: no interval: 4 samples" in found.why
+
+
+def test_agreement_is_about_classes():
+    target = make.target({"agreement": make.limit(min=0.9)})
+    card = ModelCard(name="m", task="regression")
+    found = check(judge(target, make.artifact(card=card), [regression()]), "agreement")
+    assert found.status is Status.NOT_MEASURED
+    assert "about classes" in found.why

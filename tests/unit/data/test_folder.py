@@ -27,14 +27,14 @@ def test_subfolders_are_classes(root):
     data = folder.open_dataset(str(root))
     assert data.class_names == ("cat", "dog")
     assert data.labels.tolist() == [0] * 4 + [1] * 4
-    assert {image.shape for image in data.read(np.arange(8), False)} == {(4, 6, 3)}
+    assert {image.shape for (image,) in data.read(np.arange(8), False)} == {(4, 6, 3)}
 
 
 def test_exif_orientation_is_honoured(root):
     exif = Image.Exif()
     exif[ORIENTATION] = 6
     save(root / "cat" / "0.jpg", exif=exif)
-    assert next(folder.open_dataset(str(root)).read(np.array([0]), False)).shape == (6, 4, 3)
+    assert next(folder.open_dataset(str(root)).read(np.array([0]), False))[0].shape == (6, 4, 3)
 
 
 def test_train_and_test_folders_keep_their_parts(tmp_path):
@@ -75,7 +75,7 @@ def test_an_unreadable_image_is_named_and_skipped_only_when_asked(root, caplog):
 def test_sixteen_bits_are_scaled_not_clipped(root):
     values = np.array([[256, 1000], [40000, 65535]], np.uint16)
     Image.fromarray(values).save(root / "cat" / "0.png")
-    got = next(folder.open_dataset(str(root)).read(np.array([0]), False))
+    got = next(folder.open_dataset(str(root)).read(np.array([0]), False))[0]
     assert got.tolist() == [[1, 3], [156, 255]]
 
 

@@ -25,7 +25,7 @@ def test_images_labels_and_the_test_part(tmp_path):
     assert idx.matches(ref)
     assert data.labels.tolist() == [0, 1, 0, 1]
     assert data.test_indices.tolist() == [2, 3]
-    assert (next(data.read(np.array([3]), False)) == IMAGES[1]).all()
+    assert (next(data.read(np.array([3]), False))[0] == IMAGES[1]).all()
 
 
 def test_counts_that_differ(tmp_path):

@@ -10,6 +10,7 @@ from edgekit.cli import console, options
 
 if TYPE_CHECKING:
     from edgekit.convert import Converted
+    from edgekit.core.artifact import Artifact
     from edgekit.pipeline import Attempt
     from edgekit.workspace import Settings
 
@@ -25,6 +26,7 @@ def command(  # noqa: PLR0913, PLR0917 - a command line
     quantize: options.Recipes = ["fp32"],  # noqa: B006 - Typer copies it
     data: options.Data = None,
     calibration: options.Calibration = 100,
+    batch_max: options.BatchMax = 1,
     framework: options.Framework = None,
     weights: options.Weights = None,
     card: options.Card = None,
@@ -34,6 +36,7 @@ def command(  # noqa: PLR0913, PLR0917 - a command line
         Path, typer.Option("--output", "-o", help="The folder for the files.")
     ] = Path(),
     trust: options.Trust = False,
+    download: options.Download = False,
     no_cache: options.NoCache = False,
     skip_bad: options.SkipBad = False,
     dry_run: options.DryRun = False,
@@ -52,11 +55,12 @@ def command(  # noqa: PLR0913, PLR0917 - a command line
 
     profiles = targets.load_all(target)
     recipes = [
-        parse_recipe(name, calibration_n=calibration, calibration_seed=seed)
+        parse_recipe(name, calibration_n=calibration, calibration_seed=seed, batch_max=batch_max)
         for name in dict.fromkeys(quantize)
     ]
-    shape = models_of.parse_shape(input_shape)
-    chosen = models_of.resolve(model, framework, weights, card, shape, profiles)
+    chosen = models_of.resolve(
+        model, framework, weights, card, input_shape, profiles, download=download
+    )
     attempts = plan([chosen], recipes, profiles)
     for profile in profiles:
         if not any(attempt.format in profile.formats for attempt in attempts):
@@ -71,7 +75,10 @@ def command(  # noqa: PLR0913, PLR0917 - a command line
         return
     settings = Settings(seed=seed, trust=trust, use_cache=not no_cache, skip_bad=skip_bad)
     files = _convert(attempts, settings, data, output)
-    _show(files, target[0], data, as_json)
+    last = files[-1][1].artifact.format
+    named = zip(dict.fromkeys(target), profiles, strict=True)
+    ref = next(ref for ref, profile in named if last in profile.formats)
+    _show(files, ref, data, as_json)
 
 
 def _convert(
@@ -79,17 +86,17 @@ def _convert(
 ) -> "list[tuple[Path, Converted]]":
     """Convert all, then write them all, so that a failure leaves nothing behind."""
     from edgekit import store
-    from edgekit.convert import convert
+    from edgekit.convert import convert, file_name
     from edgekit.workspace import workspace
 
     with console.steps() as step, workspace(settings, step, data) as work:
         done = [convert(a.model, a.format, a.recipe, work) for a in attempts]
-        written, staged = [], {}
+        written: list[tuple[Path, Converted]] = []
+        staged: dict[Path, bytes | Path] = {}
         for made in done:
-            name = made.artifact.card.name if made.artifact.card else "model"
-            path = output / f"{name}-{made.artifact.recipe.name}{made.path.suffix}"
+            path = output / file_name(made)
             record = made.artifact.model_copy(update={"path": path.name})
-            staged[path] = made.path.read_bytes()
+            staged[path] = made.path
             staged[path.with_name(f"{path.name}.artifact.json")] = record.to_json().encode()
             written.append((path, made))
         store.write_all(staged)
@@ -110,22 +117,33 @@ def _show(
     from edgekit.core.table import size
 
     for path, made in files:
-        parity = made.artifact.parity
-        assert parity
         origin = "from the cache" if made.from_cache else "converted"
         console.say(
-            f"wrote {path}: {size(made.artifact.size_bytes)}, {origin}; differs from the float "
-            f"model by at most {parity.max_abs_difference:.2g} on {parity.samples} samples "
-            f"of {parity.inputs_from}"
+            f"wrote {path}: {size(made.artifact.size_bytes)}, {origin}; {_parity(made.artifact)}"
         )
+        if made.artifact.min_runtime:
+            console.say(f"note: runs on TensorFlow Lite {made.artifact.min_runtime} and later")
         for line in made.artifact.notes:
             console.say(f"note: {line}")
     path, made = files[-1]
     source = made.artifact.source
+    if made.artifact.parity is None:
+        console.say(f"next: edgekit inspect {shlex.quote(str(path))}")
+        return
     words = ["edgekit", "validate", str(path), "--target", target, "--data", data or "DATA"]
     words += ["--baseline", source.ref]
     words += ["--weights", source.weights] if source.weights else []
     console.say(f"next: {shlex.join(words)}")
+
+
+def _parity(artifact: "Artifact") -> str:
+    parity = artifact.parity
+    if parity is None:
+        return "not run: this format runs on its device only"
+    return (
+        f"differs from the float model by at most {parity.max_abs_difference:.2g} "
+        f"on {parity.samples} samples of {parity.inputs_from}"
+    )
 
 
 def _show_plan(attempts: "list[Attempt]", output: Path, as_json: bool) -> None:

@@ -11,7 +11,12 @@ EXAMPLE = "Example: edgekit inspect build/mobilenet-int8.tflite"
 
 
 def command(
-    file: Annotated[Path, typer.Argument(help="A .tflite, .pte, .keras, .pt2 or .pt file.")],
+    file: Annotated[
+        Path,
+        typer.Argument(
+            help="A .tflite, .pte, .onnx, .ort, .ptl, .mlpackage, .keras, .h5 or .pt2 file."
+        ),
+    ],
     as_json: options.Json = False,
 ) -> None:
     """Say what a model file holds: borders, operators, types. Nothing in it is run."""

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from edgekit import modelfile
+from edgekit import modelfile, plugins
 from edgekit.cli import console
 from edgekit.convert import Model
 from edgekit.core.card import ModelCard
@@ -15,9 +15,11 @@ def resolve(  # noqa: PLR0913, PLR0917 - the options of one argument
     framework: str | None = None,
     weights: Path | None = None,
     card: Path | None = None,
-    input_shape: tuple[int, ...] | None = None,
+    inputs: list[str] | None = None,
     targets: tuple[Target, ...] = (),
     fallback: ModelCard | None = None,
+    *,
+    download: bool = False,
 ) -> Model:
     """Return the model; for a zoo name without a framework, the one the first target needs.
 
@@ -25,25 +27,31 @@ def resolve(  # noqa: PLR0913, PLR0917 - the options of one argument
     """
     if framework is None and modelfile.is_zoo_name(ref):
         first = targets[0].formats[0] if targets else "tflite"
-        framework = "torch" if first == "executorch" else "keras"
-    source = modelfile.resolve(ref, framework=framework, weights=weights)
+        framework = plugins.load("exporters", first).HUBS[0]
+    shapes = tuple(parse_shape(text) for text in inputs or ())
+    source = modelfile.resolve(ref, framework=framework, weights=weights, download=download)
     found = modelfile.card_of(source, card) or fallback
     if found is None:
         found = modelfile.bare_card(source)
-        if input_shape is None or not source.factory:
+        if not shapes or not source.factory:
             console.note(
                 f"warning: no card beside {ref}: samples are passed as they are, unscaled; "
                 "give --card"
             )
-    if input_shape is not None:
-        found = found.model_copy(update={"input_shape": input_shape})
+    if shapes:
+        found = found.model_copy(update=shapes_of(shapes))
     return Model(source, found)
 
 
-def parse_shape(text: str | None) -> tuple[int, ...] | None:
+def shapes_of(shapes: tuple[tuple[int, ...], ...]) -> dict[str, object]:
+    """Return the fields of a card that hold these shapes."""
+    if len(shapes) == 1:
+        return {"input_shape": shapes[0], "input_shapes": ()}
+    return {"input_shape": (), "input_shapes": shapes}
+
+
+def parse_shape(text: str) -> tuple[int, ...]:
     """Read `28,28,1` or `28x28x1`. Raises `UsageError` for anything else."""
-    if text is None:
-        return None
     try:
         shape = tuple(int(part) for part in text.replace("x", ",").split(","))
     except ValueError:

@@ -42,7 +42,8 @@ def _reports(incomplete: str) -> list[str]:
 Model = Annotated[
     str,
     typer.Argument(
-        help="A zoo name, a model file (.keras .pt2 .tflite), or file.py:factory.",
+        help="A zoo name, a model file (.keras .h5 .pt2 .onnx .tflite ...), a SavedModel folder, "
+        "file.py:factory, hf:owner/name@commit, or timm:NAME.",
         autocompletion=_models,
     ),
 ]
@@ -58,12 +59,23 @@ Card = Annotated[
     typer.Option(help="A card (TOML or JSON) with preprocess and labels; default: the one beside."),
 ]
 Input = Annotated[
-    str | None,
-    typer.Option("--input", help="One sample's shape, height,width,channels, for a factory."),
+    list[str] | None,
+    typer.Option(
+        "--input",
+        help="One sample's shape, height,width,channels, for a factory; one for each input.",
+    ),
+]
+Download = Annotated[
+    bool, typer.Option("--download", help="Fetch an hf: or timm: model that is not in the cache.")
+]
+BatchMax = Annotated[
+    int, typer.Option(min=1, help="The largest batch the file takes, where the format can.")
 ]
 Data = Annotated[
     str | None,
-    typer.Option(help="digits, an .npz file, an idx folder, or a folder with a subfolder a class."),
+    typer.Option(
+        help="digits, an .npz or .csv file, an idx folder, or a folder with a subfolder a class."
+    ),
 ]
 Targets = Annotated[
     list[str],
@@ -74,7 +86,7 @@ Recipes = Annotated[
     typer.Option(
         "--quantize",
         "-q",
-        help="fp32, fp16, dynamic-int8, int8, int8-io8; repeats.",
+        help="fp32, fp16, dynamic-int8, int8, int8-io8, weight-int8, palette4; repeats.",
         autocompletion=_recipes,
     ),
 ]

@@ -83,6 +83,6 @@ def check(
 @app.command(epilog="Example: edgekit targets schema > target.schema.json")
 def schema() -> None:
     """Print the JSON schema of a profile."""
-    from edgekit.core.target import Target
+    from edgekit import targets
 
-    console.document(Target.model_json_schema())
+    console.document(targets.schema())

@@ -36,8 +36,7 @@ def command(  # noqa: PLR0913, PLR0917 - a command line
     from edgekit.train import suffix_of, train, with_settings
     from edgekit.workspace import Settings, workspace
 
-    shape = models_of.parse_shape(input_shape)
-    chosen = models_of.resolve(model, framework, card=card, input_shape=shape)
+    chosen = models_of.resolve(model, framework, card=card, inputs=input_shape)
     section = TrainSection(epochs=epochs, batch_size=batch_size, learning_rate=learning_rate)
     chosen = with_settings(chosen, section)
     data = data or chosen.card.data

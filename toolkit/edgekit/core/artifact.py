@@ -6,11 +6,11 @@ from typing import Annotated, Any
 
 from pydantic import Field, StringConstraints
 
-from edgekit.core.card import Framework, ModelCard
+from edgekit.core.card import ModelCard
 from edgekit.core.noun import Noun
 from edgekit.core.preprocess import Preprocess
 from edgekit.core.recipe import Recipe
-from edgekit.core.tensor import Array, TensorSpec
+from edgekit.core.tensor import Arrays, Layout, TensorSpec
 
 # A relative path that does not climb out of the folder it is in.
 INSIDE = r"^(artifacts/)?[^./\\\x00-\x1f][^/\\\x00-\x1f]*$"
@@ -36,38 +36,56 @@ class ModelSource(Noun):
 
 @dataclass(frozen=True)
 class FloatModel:
-    """A loaded model, alive in this process only. `predict` maps a batch to its outputs."""
+    """A loaded model, alive in this process only.
+
+    `predict` maps a batch, one array per input, to one array per output. `layout` is that of its
+    images; `notes` say what had to be changed to load it.
+    """
 
     source: ModelSource
     hub: str
     native: Any
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
-    predict: Callable[[Array], Array]
+    predict: Callable[[Arrays], Arrays]
+    layout: Layout = "NHWC"
+    notes: tuple[str, ...] = ()
 
 
 class Share(Noun):
-    """How many operators a delegate (XNNPACK) takes, of how many."""
+    """How many operators a delegate (XNNPACK) takes, of how many, and in how many parts.
+
+    `subgraphs` is None where the runtime does not say.
+    """
 
     delegated: int
     total: int
+    subgraphs: int | None = None
 
     def in_words(self) -> str:
-        """Return for example `15/16`."""
-        return f"{self.delegated}/{self.total}"
+        """Return for example `15/16`, or `15/16 in 2 parts`."""
+        parts = f" in {self.subgraphs} parts" if (self.subgraphs or 0) > 1 else ""
+        return f"{self.delegated}/{self.total}{parts}"
 
 
 class Parity(Noun):
-    """The exported file against the float model, run once in a child process before it counts."""
+    """The exported file against the float model, run once in a child process before it counts.
+
+    `agreement` is the share of samples with the same largest output, for rows of scores.
+    """
 
     samples: int
     max_abs_difference: float
     reference_max_abs: float
+    agreement: float | None = None
     inputs_from: str
 
 
 class Artifact(Noun):
-    """One exported file, with everything needed to run it, judge it and make it again."""
+    """One exported file, with everything needed to run it, judge it and make it again.
+
+    `input_names` are what the model itself calls its inputs, in the file's order.
+    """
 
     path: Annotated[str, StringConstraints(pattern=INSIDE)]
     format: str
@@ -78,12 +96,23 @@ class Artifact(Noun):
     key: str = ""
     inputs: tuple[TensorSpec, ...] = Field(min_length=1)
     outputs: tuple[TensorSpec, ...] = Field(min_length=1)
+    input_names: tuple[str, ...] = ()
     op_histogram: dict[str, int]
+    layout: Layout = "NHWC"
     delegated: Share | None = None
+    min_runtime: str | None = None
     tools: dict[str, str] = Field(default_factory=dict)
     parity: Parity | None = None
     card: ModelCard | None = None
     notes: tuple[str, ...] = ()
+
+    @property
+    def named_inputs(self) -> tuple[TensorSpec, ...]:
+        """Return the inputs under the model's own names for them, where these are known."""
+        if not self.input_names:
+            return self.inputs
+        pairs = zip(self.inputs, self.input_names, strict=True)
+        return tuple(spec.model_copy(update={"name": name}) for spec, name in pairs)
 
     @property
     def label(self) -> str:
@@ -94,5 +123,4 @@ class Artifact(Noun):
     @property
     def preprocess(self) -> Preprocess:
         """Return what a sample goes through before this file sees it."""
-        framework: Framework = "torch" if self.source.framework == "torch" else "keras"
-        return (self.card or ModelCard(name="unknown")).preprocess_for(framework)
+        return (self.card or ModelCard(name="unknown")).preprocess_for(self.layout)

@@ -1,4 +1,4 @@
-"""Data sets as edgekit sees them: labelled samples behind one reading function."""
+"""Data sets as edgekit sees them: samples, mostly labelled, behind one reading function."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -8,29 +8,44 @@ import numpy as np
 from edgekit.core.tensor import Array
 from edgekit.errors import DataError
 
+# A sample is one array per input of the model.
+Sample = tuple[Array, ...]
+
 # A sample that could not be read comes back as None where the user asked to skip such samples.
-Reader = Callable[[Array, bool], Iterator[Array | None]]
+Reader = Callable[[Array, bool], Iterator[Sample | None]]
+
+# The value of a mask's pixels that belong to no class, as in Pascal VOC and Cityscapes.
+IGNORED = 255
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """Labelled samples. `read(indices, skip_bad)` yields one sample for each index, in order.
+    """`n` samples. `read(indices, skip_bad)` yields one of them for each index, in order.
 
-    `labels` is `(n,)` int64. `test_indices` is set where the data set comes with its own test part.
-    `fingerprint` is a digest of the bytes behind it.
+    `labels` are classes `(n,)` int64; values `(n,)` or `(n, k)` float64; masks `(n, h, w)` of
+    classes, integers, `IGNORED` where a pixel has none; or None where the samples have no labels.
+    `input_names` says what the arrays of a sample are, in order. `test_indices` is set where the
+    data set comes with its own test part. `fingerprint` is a digest of the bytes behind it.
     """
 
     name: str
-    labels: Array
+    n: int
+    labels: Array | None
     class_names: tuple[str, ...]
     fingerprint: str
     read: Reader
     test_indices: Array | None = None
+    input_names: tuple[str, ...] = ("inputs",)
 
     @property
     def names_are_given(self) -> bool:
         """Whether the data names its classes; else they are only numbered."""
-        return self.class_names != tuple(str(i) for i in range(len(self.class_names)))
+        return self.class_names != numbered(len(self.class_names))
+
+
+def numbered(classes: int) -> tuple[str, ...]:
+    """Return the names of classes that have none: their numbers."""
+    return tuple(str(i) for i in range(classes))
 
 
 @dataclass(frozen=True)
@@ -46,17 +61,17 @@ class Split:
 
 
 def split(dataset: Dataset, seed: int, test: float = 0.3, calibration: float = 0.1) -> Split:
-    """Split seeded and stratified: each class gives the same fractions, rounded.
+    """Split seeded: classes are stratified, each gives the same fractions, rounded.
 
     A data set with its own test part keeps it; calibration samples then come out of the rest.
     """
     rng = np.random.default_rng(seed)
     own_test = dataset.test_indices
-    everything = np.arange(len(dataset.labels))
+    everything = np.arange(dataset.n)
     rest = everything if own_test is None else np.setdiff1d(everything, own_test)
     parts: dict[str, list[Array]] = {"train": [], "calibration": [], "test": []}
-    for label in np.unique(dataset.labels[rest]):
-        members = rng.permutation(rest[dataset.labels[rest] == label])
+    for stratum in _strata(dataset, rest):
+        members = rng.permutation(stratum)
         n_test = 0 if own_test is not None else round(test * len(members))
         n_calibration = round(calibration * len(members))
         parts["test"].append(members[:n_test])
@@ -69,6 +84,20 @@ def split(dataset: Dataset, seed: int, test: float = 0.3, calibration: float = 0
     if own_test is not None:
         shuffled["test"] = own_test
     return Split(**shuffled)
+
+
+def _strata(dataset: Dataset, rest: Array) -> list[Array]:
+    """Return the members of each class; all of `rest` in one where labels are no classes.
+
+    Labels that hardly ever repeat are counts or identifiers: their strata would round to nothing.
+    """
+    labels = dataset.labels
+    if labels is None or labels.ndim != 1 or not np.issubdtype(labels.dtype, np.integer):
+        return [rest]
+    found = np.unique(labels[rest])
+    if 2 * len(found) > len(rest):
+        return [rest]
+    return [rest[labels[rest] == label] for label in found]
 
 
 def choose(indices: Array, n: int, seed: int) -> Array:

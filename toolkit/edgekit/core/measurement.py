@@ -20,11 +20,14 @@ Kernels = Literal["optimized", "reference"]
 
 
 class Metric(Noun):
-    """One figure with its unit and, where it is an estimate from samples, its 95 % interval."""
+    """One figure with its unit and, where it is an estimate from samples, its 95 % interval.
+
+    `value` is the unit of what the model itself gives, whatever that is.
+    """
 
     name: str
     value: float
-    unit: Literal["fraction", "samples", "points"]
+    unit: Literal["fraction", "samples", "points", "percent", "dB", "value"]
     low: float | None = None
     high: float | None = None
     n: int
@@ -84,3 +87,14 @@ class Measurement(Noun):
     def metric(self, name: str) -> Metric | None:
         """Return the metric called `name`, or None where it was not measured."""
         return next((metric for metric in self.metrics if metric.name == name), None)
+
+    @property
+    def primary(self) -> Metric | None:
+        """Return the metric that the model is judged by: the first, unless that is a drop."""
+        found = self.metrics[0] if self.metrics else None
+        return None if found is self.drop else found
+
+    @property
+    def drop(self) -> Metric | None:
+        """Return how much worse the file is than its float model, in the primary metric."""
+        return next((metric for metric in self.metrics if metric.name.endswith("_drop")), None)

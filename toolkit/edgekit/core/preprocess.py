@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 
 from edgekit.core.noun import Noun
 from edgekit.core.resize import Interpolation, resize
-from edgekit.core.tensor import Array
+from edgekit.core.tensor import Array, Layout
 from edgekit.errors import DataError
 
 Colour = Literal["L", "RGB", "BGR"]
@@ -20,7 +20,8 @@ class Preprocess(Noun):
     """One declaration used for training, calibration, evaluation and the package.
 
     Images go: colour, resize, crop, then `(x * scale - mean) / std` as float32, then layout.
-    With `colour` unset the sample is a plain tensor: only the arithmetic applies.
+    With `colour` unset the sample is a plain tensor: only the arithmetic applies. An integer
+    `dtype` is for token ids and the like: they are cast, and nothing else is done to them.
     """
 
     colour: Colour | None = None
@@ -31,8 +32,8 @@ class Preprocess(Noun):
     scale: float = 1.0
     mean: tuple[float, ...] = (0.0,)
     std: tuple[float, ...] = (1.0,)
-    layout: Literal["NHWC", "NCHW"] = "NHWC"
-    dtype: Literal["float32"] = "float32"
+    layout: Layout = "NHWC"
+    dtype: Literal["float32", "int32", "int64"] = "float32"
 
     @model_validator(mode="after")
     def _check(self) -> "Preprocess":
@@ -46,26 +47,52 @@ class Preprocess(Noun):
         if self.fit != "exact" and (self.height is None or self.width is None):
             msg = f"fit '{self.fit}' needs height and width"
             raise ValueError(msg)
+        plain = self.model_copy(update={"dtype": "float32", "layout": "NHWC"})
+        if self.dtype != "float32" and plain != Preprocess():
+            msg = f"dtype {self.dtype} takes no colour, size, scale, mean or std"
+            raise ValueError(msg)
         return self
 
     def apply(self, samples: Array) -> Array:
-        """Return the model's input for `samples`, float32.
+        """Return the model's input for `samples`, as `dtype`.
 
         Images are `(n, h, w)` or `(n, h, w, c)` with c = 1 or 3 (RGB); other tensors `(n, ...)`.
         Raises `DataError` where the samples do not fit the declaration.
         """
+        if self.dtype != "float32":
+            return self._cast(samples)
         if self.colour is None:
             return self._normalize(samples)
         images = _to_colour(_with_channels(samples), self.colour)
-        values = self._normalize(self._to_size(images))
+        values = self._normalize(self._to_size(images, self.interpolation))
         return values.transpose(0, 3, 1, 2) if self.layout == "NCHW" else values
+
+    def apply_to_masks(self, masks: Array) -> Array:
+        """Return masks `(n, h, w)` resized and cropped as `apply` does it to their images.
+
+        The nearest pixel's class is taken: classes have no mean.
+        """
+        if self.colour is None:
+            return masks
+        sized = self._to_size(masks[..., None], "nearest")
+        return np.asarray(sized[..., 0].astype(masks.dtype))
+
+    def _cast(self, samples: Array) -> Array:
+        with np.errstate(invalid="ignore"):
+            cast = samples.astype(self.dtype)
+        if (cast != samples).any():
+            raise DataError(
+                f"got {samples.dtype} samples, expected whole numbers that {self.dtype} can hold",
+                "correct the data, or the dtype in the card's preprocess",
+            )
+        return cast
 
     def _normalize(self, values: Array) -> Array:
         mean, std = np.array(self.mean, np.float32), np.array(self.std, np.float32)
         scaled = values.astype(np.float32) * np.float32(self.scale)
         return np.asarray((scaled - mean) / std, dtype=np.float32)
 
-    def _to_size(self, images: Array) -> Array:
+    def _to_size(self, images: Array, interpolation: Interpolation) -> Array:
         if self.height is None or self.width is None:
             return images
         size = images.shape[1:3]
@@ -77,17 +104,17 @@ class Preprocess(Noun):
                 "resize the data, or set fit = 'stretch' or 'crop' in the card's preprocess",
             )
         if self.fit == "stretch":
-            return resize(images, self.height, self.width, self.interpolation)
-        return self._cover(images)
+            return resize(images, self.height, self.width, interpolation)
+        return self._cover(images, interpolation)
 
-    def _cover(self, images: Array) -> Array:
+    def _cover(self, images: Array, interpolation: Interpolation) -> Array:
         """Scale until both sides are covered, then take the centre."""
         assert self.height is not None
         assert self.width is not None
         height, width = images.shape[1:3]
         ratio = max(self.height / height, self.width / width)
         new = max(self.height, round(height * ratio)), max(self.width, round(width * ratio))
-        images = resize(images, *new, self.interpolation)
+        images = resize(images, *new, interpolation)
         top, left = (new[0] - self.height) // 2, (new[1] - self.width) // 2
         return images[:, top : top + self.height, left : left + self.width]
 

@@ -8,18 +8,22 @@ from edgekit.core.noun import Noun
 from edgekit.core.suggest import did_you_mean
 from edgekit.errors import UsageError
 
-Method = Literal["none", "dynamic", "static"]
-NumberType = Literal["float32", "float16", "int8"]
+Method = Literal["none", "dynamic", "static", "weight-only", "palette"]
+NumberType = Literal["float32", "float16", "int8", "uint4"]
 
 
 class Recipe(Noun):
     """What is quantized, and how.
 
     `static` quantizes weights and activations with ranges from a representative dataset of
-    `calibration_n` samples; `dynamic` quantizes weights, and activations while running.
+    `calibration_n` samples; `dynamic` quantizes weights, and activations while running;
+    `weight-only` quantizes weights, and computes with what they stand for; `palette` stores each
+    weight as an index (uint4) into a table of 16 values. With `batch_max` over 1 the file takes any
+    batch of 1 to `batch_max` samples.
     """
 
     name: Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]+$")]
+    description: str = ""
     method: Method = "none"
     weight: NumberType = "float32"
     activation: NumberType = "float32"
@@ -27,6 +31,7 @@ class Recipe(Noun):
     granularity: Literal["per-channel"] | None = None
     calibration_n: int = Field(default=0, ge=0)
     calibration_seed: int = 0
+    batch_max: int = Field(default=1, ge=1)
 
     @property
     def is_calibrated(self) -> bool:
@@ -40,11 +45,23 @@ UNKNOWN = "unknown"
 RECIPES: dict[str, Recipe] = {
     recipe.name: recipe
     for recipe in (
-        Recipe(name="fp32"),
-        Recipe(name="fp16", weight="float16", activation="float16"),
-        Recipe(name="dynamic-int8", method="dynamic", weight="int8", granularity="per-channel"),
+        Recipe(name="fp32", description="no quantization"),
+        Recipe(
+            name="fp16",
+            description="half-precision weights; where the runtime can, half-precision arithmetic",
+            weight="float16",
+            activation="float16",
+        ),
+        Recipe(
+            name="dynamic-int8",
+            description="int8 weights, activations quantized while running; no data needed",
+            method="dynamic",
+            weight="int8",
+            granularity="per-channel",
+        ),
         Recipe(
             name="int8",
+            description="static int8 per channel, calibrated; float input and output",
             method="static",
             weight="int8",
             activation="int8",
@@ -52,25 +69,35 @@ RECIPES: dict[str, Recipe] = {
         ),
         Recipe(
             name="int8-io8",
+            description="as int8, with int8 input and output",
             method="static",
             weight="int8",
             activation="int8",
             io="int8",
             granularity="per-channel",
         ),
+        Recipe(
+            name="weight-int8",
+            description="int8 weights, half-precision arithmetic; Core ML only, no data needed",
+            method="weight-only",
+            weight="int8",
+            activation="float16",
+            granularity="per-channel",
+        ),
+        Recipe(
+            name="palette4",
+            description="4-bit weights from tables of 16 values; Core ML only, no data needed",
+            method="palette",
+            weight="uint4",
+            activation="float16",
+        ),
     )
 }
 
-DESCRIPTIONS = {
-    "fp32": "no quantization",
-    "fp16": "half-precision weights; where the runtime can, half-precision arithmetic",
-    "dynamic-int8": "int8 weights, activations quantized while running; no data needed",
-    "int8": "static int8 per channel, calibrated; float input and output",
-    "int8-io8": "as int8, with int8 input and output",
-}
 
-
-def parse_recipe(name: str, *, calibration_n: int = 0, calibration_seed: int = 0) -> Recipe:
+def parse_recipe(
+    name: str, *, calibration_n: int = 0, calibration_seed: int = 0, batch_max: int = 1
+) -> Recipe:
     """Return the recipe called `name`. Raises `UsageError` with a suggestion for any other name.
 
     The calibration settings are kept only by recipes that use them, so that they cannot split the
@@ -79,12 +106,14 @@ def parse_recipe(name: str, *, calibration_n: int = 0, calibration_seed: int = 0
     recipe = RECIPES.get(name)
     if recipe is None:
         raise UsageError(f"got recipe '{name}', expected a known one", did_you_mean(name, RECIPES))
-    if not recipe.is_calibrated:
-        return recipe
-    if calibration_n < 1:
-        raise UsageError(
-            f"got {calibration_n} calibration samples, expected at least 1 for '{name}'",
-            "give --calibration 100 or more; 100 to 500 real samples are usual",
-        )
-    update = {"calibration_n": calibration_n, "calibration_seed": calibration_seed}
+    if batch_max < 1:
+        raise UsageError(f"got a largest batch of {batch_max}, expected at least 1")
+    update = {"batch_max": batch_max}
+    if recipe.is_calibrated:
+        if calibration_n < 1:
+            raise UsageError(
+                f"got {calibration_n} calibration samples, expected at least 1 for '{name}'",
+                "give --calibration 100 or more; 100 to 500 real samples are usual",
+            )
+        update |= {"calibration_n": calibration_n, "calibration_seed": calibration_seed}
     return recipe.model_copy(update=update)

@@ -2,7 +2,8 @@
 
 `bilinear` samples two taps per axis at half-pixel centres, as `tf.image.resize` does without
 antialiasing. `antialias` widens the triangle filter when shrinking, as Pillow's BILINEAR does;
-a test holds it to Pillow within one grey level. `nearest` takes the source pixel under the centre.
+a test holds it to Pillow within one grey level for each axis. `nearest` takes the source pixel
+under the centre.
 """
 
 import math

@@ -3,12 +3,14 @@
 from typing import NamedTuple
 
 from edgekit.core.artifact import Artifact
-from edgekit.core.measurement import Measurement
+from edgekit.core.measurement import Measurement, Metric
 from edgekit.core.run import Failure, Run
 from edgekit.core.target import Target
 from edgekit.core.verdict import Status, Verdict
 
 NONE = "-"
+
+ACCURACY, DROP = "accuracy", "drop (points)"
 
 COLUMNS = (
     "model",
@@ -17,8 +19,8 @@ COLUMNS = (
     "status",
     "size",
     "smaller",
-    "accuracy",
-    "drop (points)",
+    ACCURACY,
+    DROP,
     "agreement",
     "p50 / p95 ms",
     "peak memory",
@@ -33,6 +35,10 @@ WORDS = {
 }
 
 
+# How units are written behind figures; a fraction is written in per cent.
+UNITS = {"points": "points", "percent": "%", "dB": "dB", "samples": "samples"}
+
+
 class Table(NamedTuple):
     """Column names and rows of text; the last columns are the verdicts, one per target."""
 
@@ -42,9 +48,15 @@ class Table(NamedTuple):
 
 def metrics_table(run: Run) -> Table:
     """Return one row per artifact, and per recipe that gave none."""
-    rows = [_row(run, artifact) for artifact in run.artifacts]
+    by_accuracy = all(_is_accuracy(measured) for measured in run.measurements)
+    rows = [_row(run, artifact, by_accuracy=by_accuracy) for artifact in run.artifacts]
     rows += [_failed_row(failure) for failure in run.failures]
-    return Table(COLUMNS, tuple(rows))
+    others = {} if by_accuracy else {ACCURACY: "metric", DROP: "drop"}
+    return Table(tuple(others.get(name, name) for name in COLUMNS), tuple(rows))
+
+
+def _is_accuracy(measured: Measurement) -> bool:
+    return measured.primary is None or measured.primary.name == "accuracy"
 
 
 def verdict_table(run: Run) -> Table:
@@ -71,7 +83,7 @@ def _names(artifact: Artifact) -> tuple[str, str, str]:
     return name, artifact.format, artifact.recipe.name
 
 
-def _row(run: Run, artifact: Artifact) -> tuple[str, ...]:
+def _row(run: Run, artifact: Artifact, *, by_accuracy: bool) -> tuple[str, ...]:
     measured = run.measurement(artifact.sha256)
     smaller = _smaller(run, artifact)
     return (
@@ -79,7 +91,7 @@ def _row(run: Run, artifact: Artifact) -> tuple[str, ...]:
         _status(measured),
         size(artifact.size_bytes),
         smaller,
-        *_cells(measured),
+        *_cells(measured, by_accuracy=by_accuracy),
     )
 
 
@@ -103,27 +115,47 @@ def _smaller(run: Run, artifact: Artifact) -> str:
     return NONE
 
 
-def _cells(measured: Measurement | None) -> tuple[str, ...]:
+def _cells(measured: Measurement | None, *, by_accuracy: bool) -> tuple[str, ...]:
     if measured is None or measured.error:
         return (NONE,) * 6
-    accuracy, drop = measured.metric("accuracy"), measured.metric("accuracy_drop")
-    agreement, latency = measured.metric("agreement"), measured.latency
+    primary, drop = measured.primary, measured.drop
+    like, latency = measured.metric("agreement") or measured.metric("snr"), measured.latency
     memory = measured.peak_memory_bytes
+    name = f"{primary.name} " if primary and not by_accuracy else ""
     return (
-        f"{100 * accuracy.value:.2f} %" if accuracy else NONE,
-        interval(drop.value, drop.low, drop.high) if drop else NONE,
-        f"{100 * agreement.value:.2f} %" if agreement else NONE,
+        f"{name}{figure(primary)}" if primary else NONE,
+        _drop(drop, by_accuracy=by_accuracy) if drop else NONE,
+        figure(like) if like else NONE,
         f"{latency.p50_ms:.3f} / {latency.p95_ms:.3f}" if latency else NONE,
         size(memory) if memory is not None else NONE,
         measured.delegated.in_words() if measured.delegated else NONE,
     )
 
 
-def interval(value: float, low: float | None, high: float | None) -> str:
+def _drop(drop: Metric, *, by_accuracy: bool) -> str:
+    # The column of accuracies has the unit in its name.
+    return interval(drop.value, drop.low, drop.high) if by_accuracy else change(drop)
+
+
+def figure(metric: Metric) -> str:
+    """Return a figure with its unit, for example `97.40 %`, `0.0123` or `41.2 dB`."""
+    if metric.unit == "fraction":
+        return f"{100 * metric.value:.2f} %"
+    return f"{metric.value:.4g} {UNITS.get(metric.unit, '')}".rstrip()
+
+
+def interval(value: float, low: float | None, high: float | None, form: str = "+.2f") -> str:
     """Return a signed figure with its bounds, for example `+0.37 [-0.51, +1.25]`."""
     if low is None or high is None:
-        return f"{value:+.2f}"
-    return f"{value:+.2f} [{low:+.2f}, {high:+.2f}]"
+        return f"{value:{form}}"
+    return f"{value:{form}} [{low:{form}}, {high:{form}}]"
+
+
+def change(drop: Metric) -> str:
+    """Return a drop with its bounds and unit, for example `+2.10 [+1.05, +3.20] %`."""
+    if drop.unit not in UNITS:
+        return interval(drop.value, drop.low, drop.high, "+.4g")
+    return f"{interval(drop.value, drop.low, drop.high)} {UNITS[drop.unit]}"
 
 
 def size(size_bytes: float) -> str:

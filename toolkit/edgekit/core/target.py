@@ -1,13 +1,25 @@
 """Target: a device profile, with what it runs, what it may cost, and a source for each number."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import AfterValidator, Field, StringConstraints, ValidationInfo, model_validator
 
 from edgekit.core.measurement import Kernels
 from edgekit.core.noun import Noun
 
 Text = Annotated[str, StringConstraints(min_length=1)]
+
+
+def _is_known(name: str, info: ValidationInfo) -> str:
+    """Hold a format against those that whoever reads the profile knows; by itself, any will do."""
+    known = (info.context or {}).get("formats")
+    if known is not None and name not in known:
+        msg = f"expected one of {', '.join(known)}"
+        raise ValueError(msg)
+    return name
+
+
+Format = Annotated[str, StringConstraints(min_length=1), AfterValidator(_is_known)]
 
 
 class Limit(Noun):
@@ -29,13 +41,16 @@ class Budgets(Noun):
     """What an artifact may cost on this device. A missing budget is not checked.
 
     Size is the model file's. Memory and latency are met only by a measurement on the device.
-    Accuracy drop is in percentage points against the float model; agreement is a fraction.
+    Accuracy drop is in percentage points against the float model, of accuracy or of another metric
+    that is a fraction; error increase is in per cent of the float model's error, where a model is
+    judged by one. Agreement is the fraction of samples given the float model's class.
     """
 
     size_bytes: Limit | None = None
     peak_memory_bytes: Limit | None = None
     latency_p95_ms: Limit | None = None
     accuracy_drop_points: Limit | None = None
+    error_increase_percent: Limit | None = None
     agreement: Limit | None = None
 
 
@@ -67,7 +82,7 @@ class Target(Noun):
     device: Text
     cpu: str = ""
     os: str = ""
-    formats: tuple[Literal["tflite", "executorch"], ...] = Field(min_length=1)
+    formats: tuple[Format, ...] = Field(min_length=1)
     recipes: tuple[str, ...] = ()
     recipes_source: str = ""
     kernels: Kernels = "optimized"

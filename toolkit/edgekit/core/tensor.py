@@ -1,6 +1,6 @@
 """Tensors at the border of a model: shape, type, and affine quantization."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +10,11 @@ from edgekit.core.noun import Noun
 from edgekit.errors import DataError
 
 Array = NDArray[Any]
+# How images lie in memory: samples, height, width and channels.
+Layout = Literal["NHWC", "NCHW"]
+
+# One array per input or output of a model, samples first.
+Arrays = tuple[Array, ...]
 
 
 class TensorSpec(Noun):

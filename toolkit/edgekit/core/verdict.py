@@ -128,29 +128,67 @@ def _bound(name: str, unit: str, got: float, limit: Limit, grade: Grade | None =
 
 
 def _accuracy(target: Target, artifact: Artifact, measured: Measurement | None) -> Iterator[Check]:
-    for name, limit in (
-        ("accuracy_drop", target.budgets.accuracy_drop_points),
-        ("agreement", target.budgets.agreement),
+    drop = measured.drop if measured else None
+    agreement = measured.metric("agreement") if measured else None
+    for name, metric, limit, unfit in (
+        (_drop_name(artifact), drop, *_drop_limit(target, drop, artifact)),
+        ("agreement", agreement, target.budgets.agreement, ""),
     ):
         if limit is None:
             continue
-        metric = measured.metric(name) if measured else None
-        if metric is not None and measured is not None and artifact.source.is_trained:
+        decidable = metric is not None and artifact.source.is_trained and not unfit
+        if decidable and metric is not None and measured is not None:
             yield _interval(metric, limit, measured.grade)
             continue
-        why = "no accuracy measurement: give labelled data and the float model"
+        why = unfit or "no accuracy measurement: give labelled data and the float model"
+        if name == "agreement" and drop is not None:
+            why = "agreement is about classes, which this model does not give"
         if not artifact.source.is_trained:
             why = "the weights are untrained: keeping a guess's accuracy proves nothing"
-        bound = limit.max if limit.max is not None else limit.min
-        yield Check(name=name, status=Status.NOT_MEASURED, limit=bound, why=why)
+        yield Check(name=name, status=Status.NOT_MEASURED, limit=_bound_of(limit), why=why)
+
+
+def _drop_name(artifact: Artifact) -> str:
+    metric = artifact.card.metric_name if artifact.card else "accuracy"
+    return f"{metric.rpartition('/')[2].removesuffix('.py')}_drop"
+
+
+def _drop_limit(
+    target: Target, drop: Metric | None, artifact: Artifact
+) -> tuple[Limit | None, str]:
+    """Return the budget that a drop of this unit has to keep, or another's and why it is none."""
+    points, percent = target.budgets.accuracy_drop_points, target.budgets.error_increase_percent
+    if drop is None:
+        task = artifact.card.task if artifact.card else "classification"
+        is_error = task in {"regression", "reconstruction"}
+        return (percent or points if is_error else points or percent), ""
+    fits = {"points": points, "percent": percent}.get(drop.unit)
+    if fits is not None:
+        return fits, ""
+    name = drop.name.removesuffix("_drop")
+    budget = "error_increase_percent" if drop.unit == "percent" else "accuracy_drop_points"
+    why = f"{name} changes in {drop.unit}, and the target limits no such change"
+    if drop.unit in {"points", "percent"}:
+        why += f": give it {budget}"
+    return points or percent, why
+
+
+def _bound_of(limit: Limit) -> float:
+    bound = limit.max if limit.max is not None else limit.min
+    assert bound is not None
+    return bound
 
 
 def _interval(metric: Metric, limit: Limit, grade: Grade) -> Check:
     """Decide only where the whole interval lies on one side of the limit."""
-    bound = limit.max if limit.max is not None else limit.min
-    assert bound is not None
-    low = metric.low if metric.low is not None else metric.value
-    high = metric.high if metric.high is not None else metric.value
+    bound = _bound_of(limit)
+    if metric.low is None or metric.high is None:
+        why = f"too few samples to tell: {metric.method or 'no interval'}"
+        return Check(
+            name=metric.name, status=Status.UNDECIDED, got=metric.value, limit=bound,
+            unit=metric.unit, grade=grade, why=why,
+        )  # fmt: skip
+    low, high = metric.low, metric.high
     inside, outside = (
         (high <= bound, low > bound)
         if limit.max is not None
@@ -177,12 +215,12 @@ def _interval(metric: Metric, limit: Limit, grade: Grade) -> Check:
 
 def _how_many(metric: Metric, bound: float) -> str:
     """Say about how many samples would settle it, if the point estimate held."""
-    if metric.name != "accuracy_drop" or metric.low is None or metric.high is None:
+    if metric.unit not in {"points", "percent"} or metric.low is None or metric.high is None:
         return ""
-    # The half-width shrinks with the square root of n, so the present one tells the rate of flips.
-    half = (metric.high - metric.low) / 200
-    rate = metric.n * (half / Z_95) ** 2
-    needed = samples_to_tell(rate, abs(metric.value - bound) / 100)
+    # The half-width shrinks with the square root of n, so the present one tells the rate of flips,
+    # or the spread of errors.
+    half, margin = (metric.high - metric.low) / 200, abs(metric.value - bound) / 100
+    needed = samples_to_tell(metric.n * (half / Z_95) ** 2, margin)
     return f"; about {needed} would do, got {metric.n}" if needed > metric.n else ""
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from edgekit import plugins, store
-from edgekit.core.dataset import Dataset
+from edgekit.core.dataset import Dataset, Sample
 from edgekit.core.tensor import Array
 
 
@@ -28,12 +28,13 @@ def open_dataset(ref: str) -> Dataset:
     table = np.loadtxt(path, delimiter=",", dtype=np.float64)
     images = np.floor(table[:, :64] * 255 / 16 + 0.5).astype(np.uint8).reshape(-1, 8, 8, 1)
 
-    def read(indices: Array, skip_bad: bool) -> Iterator[Array | None]:
+    def read(indices: Array, skip_bad: bool) -> Iterator[Sample | None]:
         del skip_bad  # nothing here can be bad
-        yield from images[indices]
+        yield from ((image,) for image in images[indices])
 
     return Dataset(
         name=ref,
+        n=len(images),
         labels=table[:, 64].astype(np.int64),
         class_names=tuple(str(digit) for digit in range(10)),
         fingerprint=store.sha256_file(path),

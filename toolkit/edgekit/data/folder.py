@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from edgekit import store
-from edgekit.core.dataset import Dataset
+from edgekit.core.dataset import Dataset, Sample
 from edgekit.core.tensor import Array
 from edgekit.errors import DataError
 
@@ -46,12 +46,14 @@ def open_dataset(ref: str) -> Dataset:
     paths = [path for _, some, _ in listed for path in some]
     labels = np.concatenate([some for _, _, some in listed])
 
-    def read(indices: Array, skip_bad: bool) -> Iterator[Array | None]:
+    def read(indices: Array, skip_bad: bool) -> Iterator[Sample | None]:
         for i in indices:
-            yield _decode(paths[i], skip_bad)
+            image = _decode(paths[i], skip_bad)
+            yield None if image is None else (image,)
 
     return Dataset(
         name=ref,
+        n=len(paths),
         labels=labels,
         class_names=names,
         fingerprint=_fingerprint(root, paths),

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from edgekit import store
-from edgekit.core.dataset import Dataset
+from edgekit.core.dataset import Dataset, Sample
 from edgekit.core.tensor import Array
 from edgekit.errors import DataError
 
@@ -39,13 +39,14 @@ def open_dataset(ref: str) -> Dataset:
             )
     first, everything = len(images[0]), np.concatenate(labels).astype(np.int64)
 
-    def read(indices: Array, skip_bad: bool) -> Iterator[Array | None]:
+    def read(indices: Array, skip_bad: bool) -> Iterator[Sample | None]:
         del skip_bad  # the arrays were read whole
         for i in indices:
-            yield images[0][i] if i < first else images[1][i - first]
+            yield (images[0][i] if i < first else images[1][i - first],)
 
     return Dataset(
         name=ref,
+        n=len(everything),
         labels=everything,
         class_names=tuple(str(i) for i in range(int(everything.max(initial=0)) + 1)),
         fingerprint=store.sha256_tree(folder),

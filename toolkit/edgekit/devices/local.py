@@ -16,7 +16,12 @@ from edgekit.plugins import ROOT, missing
 GRADE = Grade.HOST
 
 # What each runtime needs installed, so that its absence is named before a child is started.
-NEEDS = {"litert": ("ai_edge_litert",), "executorch": ("torch", "executorch")}
+NEEDS = {
+    "litert": ("ai_edge_litert",),
+    "executorch": ("torch", "executorch"),
+    "onnxruntime": ("onnxruntime",),
+    "torchscript": ("torch",),
+}
 
 RUNNER_MAIN = (
     b"import sys\nfrom runtimes.runner import main\n"

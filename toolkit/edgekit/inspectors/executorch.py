@@ -45,12 +45,25 @@ def _describe(plan: Any) -> dict[str, Any]:
         "inputs": [_tensor(plan.values[i].val) for i in plan.inputs],
         "outputs": [_tensor(plan.values[i].val) for i in plan.outputs],
         "operators": dict(sorted(calls.items())),
-        "delegates": [delegate.id for delegate in plan.delegates],
+        "delegates": sorted({delegate.id for delegate in plan.delegates}),
+        "delegated_subgraphs": len(plan.delegates),
         "planned_memory_bytes": sum(plan.non_const_buffer_sizes),
     }
 
 
+# ExecuTorch's names of element types, where they are not numpy's.
+DTYPES = {
+    "byte": "uint8",
+    "char": "int8",
+    "short": "int16",
+    "int": "int32",
+    "long": "int64",
+    "half": "float16",
+    "float": "float32",
+    "double": "float64",
+}
+
+
 def _tensor(value: Any) -> dict[str, Any]:
     kind = getattr(getattr(value, "scalar_type", None), "name", type(value).__name__).lower()
-    dtype = {"float": "float32", "half": "float16", "char": "int8", "byte": "uint8"}.get(kind, kind)
-    return {"shape": list(getattr(value, "sizes", ())), "dtype": dtype}
+    return {"shape": list(getattr(value, "sizes", ())), "dtype": DTYPES.get(kind, kind)}

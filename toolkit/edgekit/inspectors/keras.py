@@ -1,4 +1,4 @@
-"""`.keras` files, read as the archives they are: no framework, and nothing in them runs."""
+"""`.keras` and `.h5` files, read as what they are: no framework, and nothing in them runs."""
 
 import json
 import zipfile
@@ -6,28 +6,30 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from edgekit.errors import ModelLoadError
+from edgekit import kerasfile
 
-SUFFIXES = (".keras",)
+SUFFIXES = (".keras", *kerasfile.H5_SUFFIXES)
 
 
 def inspect(path: Path) -> dict[str, Any]:
     """Return the layers and the Keras version that saved them."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            config = json.loads(archive.read("config.json"))
-            metadata = json.loads(archive.read("metadata.json"))
-        layers = config["config"].get("layers", [])
-        counts = Counter(str(layer["class_name"]) for layer in layers)
-        shape = config.get("build_config", {}).get("input_shape")
-    except Exception as error:  # a hostile archive can make the readers raise anything
-        raise ModelLoadError(
-            f"got a file that is no whole .keras archive: {path}: {error}", "it may be truncated"
-        ) from error
+    config = kerasfile.read_config(path)
+    layers = config["config"].get("layers", []) if isinstance(config.get("config"), dict) else []
+    counts = Counter(str(layer.get("class_name")) for layer in layers)
     return {
         "format": "keras",
-        "saved_by": f"keras {metadata.get('keras_version', 'unknown')}",
+        "saved_by": f"keras {_version(path)}",
         "model": str(config.get("class_name", "unknown")),
-        "input_shape": shape,
+        "input_shape": (config.get("build_config") or {}).get("input_shape"),
         "layers": dict(sorted(counts.items())),
     }
+
+
+def _version(path: Path) -> str:
+    if path.suffix.lower() not in kerasfile.H5_SUFFIXES:
+        with zipfile.ZipFile(path) as archive, archive.open("metadata.json") as member:
+            return str(json.loads(member.read(kerasfile.MAX_CONFIG_BYTES)).get("keras_version"))
+    import h5py
+
+    with h5py.File(path, "r") as file:
+        return str(file.attrs.get("keras_version", "unknown"))

@@ -9,7 +9,7 @@ SUFFIXES = (".tflite",)
 
 
 def inspect(path: Path) -> dict[str, Any]:
-    """Return borders, operators with versions, and tensor types."""
+    """Return borders, operators with versions and least runtime, tensor types, and metadata."""
     found = flatbuffer.read(path)
     return {
         "format": "tflite",
@@ -18,6 +18,22 @@ def inspect(path: Path) -> dict[str, Any]:
         "outputs": [spec.model_dump() for spec in found.outputs],
         "operators": found.op_histogram,
         "operator_versions": found.op_versions,
+        "min_runtime": found.min_runtime or "unknown",
         "tensor_types": found.tensor_types,
         "subgraphs": found.subgraphs,
+        "metadata": _metadata(found.metadata),
+    }
+
+
+def _metadata(found: dict[str, Any] | None) -> dict[str, Any]:
+    """Return what the metadata says, in brief."""
+    if found is None:
+        return {}
+    normal = [
+        f"(x - {tensor['mean']}) / {tensor['std']}" for tensor in found["inputs"] if tensor["mean"]
+    ]
+    return {
+        "name": found["name"],
+        "labels": len(found["labels"]),
+        "normalization": "; ".join(normal) or "none",
     }

@@ -1,13 +1,21 @@
 """ExecuTorch through the Python binding of its C++ runtime; no exporter code is imported."""
 
+import ctypes
+import glob
 import importlib
 import importlib.metadata
+import importlib.util
+import os
 
 
 def prepare():
-    """Import the runtime and torch, whose tensors the binding takes."""
+    """Import the runtime and torch, whose tensors the binding takes, and the quantized kernels."""
     importlib.import_module("torch")
     importlib.import_module("executorch.extension.pybindings._C")
+    # The wheel brings these kernels, but its binding does not load them; loading registers them.
+    for folder in importlib.util.find_spec("executorch").submodule_search_locations:
+        for library in glob.glob(os.path.join(folder, "lib", "libexecutorch_kernels_quantized.*")):
+            ctypes.CDLL(library)
 
 
 def version():
@@ -36,9 +44,13 @@ class Session:
         self._module.method_meta("forward")
 
     def run(self, inputs):
-        """Run one inference; arrays in the order and type of the file's inputs and outputs."""
+        """Run one inference; arrays in the order and type of the file's inputs and outputs.
+
+        Outputs that are no tensors (a file made elsewhere may have numbers) are left out.
+        """
         tensors = tuple(self._torch.from_numpy(value) for value in inputs)
-        return [output.numpy().copy() for output in self._module.forward(tensors)]
+        outputs = self._module.forward(tensors)
+        return [value.numpy().copy() for value in outputs if hasattr(value, "numpy")]
 
     def delegation(self):
         """Return None: the share is known when the file is lowered, not when it runs."""

@@ -1,62 +1,72 @@
-"""Keras 3 models: `.keras` files, and factories that return a `keras.Model`."""
+"""Keras models: `.keras` files, `.h5` files of Keras 2 and 3, factories that return a model."""
 
-import json
-import zipfile
-from collections.abc import Iterator
+import tempfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from edgekit import factory
+from edgekit import factory, kerasfile
 from edgekit.core.artifact import FloatModel, ModelSource
 from edgekit.core.card import ModelCard
-from edgekit.core.tensor import Array, TensorSpec
+from edgekit.core.tensor import Arrays, Layout, TensorSpec
 from edgekit.errors import ModelLoadError
 
-SUFFIXES = (".keras",)
+SUFFIXES = (".keras", *kerasfile.H5_SUFFIXES)
 HUB = "keras"
+LAYOUT: Layout = "NHWC"
 PACKAGES = ("tensorflow", "keras")
-
-# A config is text about layers; one larger than this is not a model's.
-MAX_CONFIG_BYTES = 64 * 2**20
 
 
 def load(source: ModelSource, card: ModelCard, *, trust: bool, seed: int = 0) -> FloatModel:
     """Load the model. Code inside the file (Lambda layers) runs only with `trust`.
 
-    Raises `ModelLoadError` for a broken or unsafe file, or a model without exactly one input and
-    output.
+    Raises `ModelLoadError` for a broken or unsafe file.
     """
     del card  # a Keras model knows its own shapes
     if source.factory is None:
-        _check_file(Path(source.path), trust=trust)
+        kerasfile.check(Path(source.path), trust=trust)
     import keras
 
     keras.utils.set_random_seed(seed)
-    model = _from_factory(source, keras) if source.factory else _from_file(source, keras, trust)
-    if len(model.inputs) != 1 or len(model.outputs) != 1:
+    notes: tuple[str, ...] = ()
+    if source.factory:
+        model = _from_factory(source, keras)
+    else:
+        model, notes = _from_file(source, keras, trust)
+    inputs, outputs = getattr(model, "inputs", None), getattr(model, "outputs", None)
+    if not inputs or not outputs:
         raise ModelLoadError(
-            f"got {len(model.inputs)} inputs and {len(model.outputs)} outputs in {source.ref}, "
-            "expected one of each",
-            "models with several inputs or outputs are not supported yet",
+            f"got a model without fixed inputs and outputs from {source.ref}: a subclassed model "
+            "that was never built",
+            "build it as a functional model, or call it once on a keras.Input",
         )
     return FloatModel(
         source=source,
         hub=HUB,
         native=model,
-        inputs=tuple(_spec(tensor) for tensor in model.inputs),
-        outputs=tuple(_spec(tensor) for tensor in model.outputs),
-        predict=lambda batch: _predict(model, batch),
+        inputs=tuple(_spec(tensor) for tensor in inputs),
+        outputs=tuple(_spec(tensor) for tensor in outputs),
+        predict=lambda batch: _predict(model, keras, batch),
+        layout=LAYOUT,
+        notes=notes,
     )
 
 
-def _from_file(source: ModelSource, keras: Any, trust: bool) -> Any:
+def _from_file(source: ModelSource, keras: Any, trust: bool) -> tuple[Any, tuple[str, ...]]:
+    path = Path(source.path)
     try:
-        return keras.saving.load_model(source.path, compile=False, safe_mode=not trust)
+        with tempfile.TemporaryDirectory() as folder:
+            notes: tuple[str, ...] = ()
+            if path.suffix.lower() in kerasfile.H5_SUFFIXES:
+                path, notes = kerasfile.migrated(path, Path(folder))
+            return keras.saving.load_model(path, compile=False, safe_mode=not trust), notes
+    except ModelLoadError:
+        raise
     except Exception as error:
         raise ModelLoadError(
-            f"got a .keras file that Keras {keras.__version__} cannot load: {source.ref}: {error}",
+            f"got a file that Keras {keras.__version__} cannot load: {source.ref}: "
+            f"{str(error)[:600]}",
             "load it where it was trained and save it again with model.save('model.keras')",
         ) from error
 
@@ -79,48 +89,26 @@ def _from_factory(source: ModelSource, keras: Any) -> Any:
     return model
 
 
-def _check_file(path: Path, *, trust: bool) -> None:
-    """Refuse a file that is no .keras archive, or that would run code, before Keras sees it."""
-    try:
-        with zipfile.ZipFile(path) as archive, archive.open("config.json") as member:
-            # What is longer than allowed is cut off, and then is no JSON.
-            classes = list(_classes(json.loads(member.read(MAX_CONFIG_BYTES))))
-    except Exception as error:  # a hostile archive can make the readers raise anything
-        raise ModelLoadError(
-            f"got a file that is no whole .keras archive: {path}: {error}",
-            "it may be truncated; copy it again, or save the model again",
-        ) from error
-    lambdas = [name for kind, name in classes if kind in {"Lambda", "__lambda__"}]
-    if lambdas and not trust:
-        raise ModelLoadError(
-            f"got a Lambda layer in {path}: {', '.join(lambdas)}; loading it would run its code",
-            "rewrite it as a layer class, or give --trust if you know where the file is from",
-        )
-
-
-def _classes(node: Any) -> Iterator[tuple[str, str]]:
-    """Yield the class and name of every object in a Keras config."""
-    if isinstance(node, dict):
-        kind, inner = node.get("class_name"), node.get("config")
-        if isinstance(kind, str):
-            yield kind, str(inner.get("name", kind)) if isinstance(inner, dict) else kind
-        for value in node.values():
-            yield from _classes(value)
-    elif isinstance(node, list):
-        for value in node:
-            yield from _classes(value)
-
-
 def _spec(tensor: Any) -> TensorSpec:
     shape = tuple(-1 if size is None else int(size) for size in tensor.shape)
     return TensorSpec(name=tensor.name, shape=shape, dtype=tensor.dtype)
 
 
-def _predict(model: Any, batch: Array) -> Array:
+def _predict(model: Any, keras: Any, batch: Arrays) -> Arrays:
     """Return the outputs for `batch`; a model of fixed batch size is fed as it wants."""
-    size = model.inputs[0].shape[0] or len(batch)
-    parts = [
-        np.asarray(model(batch[start : start + size], training=False))
-        for start in range(0, len(batch), size)
-    ]
-    return np.concatenate(parts)
+    n = len(batch[0])
+    size = model.inputs[0].shape[0] or n
+    parts = []
+    for start in range(0, n, size):
+        rows = [values[start : start + size] for values in batch]
+        outputs = model(call_arguments(model, rows, keras), training=False)
+        parts.append([np.asarray(output) for output in keras.tree.flatten(outputs)])
+    return tuple(np.concatenate(part) for part in zip(*parts, strict=True))
+
+
+def call_arguments(model: Any, tensors: list[Any], keras: Any) -> Any:
+    """Return `tensors`, in the order of `model.inputs`, as the model wants to be called."""
+    structure = getattr(model, "_inputs_struct", None)
+    if structure is None:
+        return tensors[0] if len(tensors) == 1 else tensors
+    return keras.tree.pack_sequence_as(structure, tensors)

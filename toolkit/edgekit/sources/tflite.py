@@ -8,11 +8,12 @@ import numpy as np
 from edgekit import flatbuffer
 from edgekit.core.artifact import FloatModel, ModelSource
 from edgekit.core.card import ModelCard
-from edgekit.core.tensor import Array, TensorSpec
+from edgekit.core.tensor import Arrays, Layout, TensorSpec
 from edgekit.errors import ModelLoadError
 
 SUFFIXES = (".tflite",)
 HUB = "tflite"
+LAYOUT: Layout = "NHWC"
 PACKAGES = ("ai-edge-litert",)
 
 QUANTIZED = {"int4", "int8", "uint8", "int16", "float16"}
@@ -38,18 +39,15 @@ def load(source: ModelSource, card: ModelCard, *, trust: bool, seed: int = 0) ->
             f"got a file that LiteRT cannot load: {path}: {error}", "it may be truncated"
         ) from error
     inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
-    if len(inputs) != 1 or len(outputs) != 1:
-        raise ModelLoadError(
-            f"got {len(inputs)} inputs and {len(outputs)} outputs in {path}, expected one of each"
-        )
 
-    def predict(batch: Array) -> Array:
+    def predict(batch: Arrays) -> Arrays:
         rows = []
-        for sample in batch:
-            interpreter.set_tensor(inputs[0]["index"], sample[None].astype(np.float32))
+        for sample in zip(*batch, strict=True):
+            for detail, value in zip(inputs, sample, strict=True):
+                interpreter.set_tensor(detail["index"], value[None].astype(detail["dtype"]))
             interpreter.invoke()
-            rows.append(interpreter.get_tensor(outputs[0]["index"])[0])
-        return np.stack(rows)
+            rows.append([interpreter.get_tensor(detail["index"])[0] for detail in outputs])
+        return tuple(np.stack(column) for column in zip(*rows, strict=True))
 
     return FloatModel(
         source=source,
@@ -58,6 +56,7 @@ def load(source: ModelSource, card: ModelCard, *, trust: bool, seed: int = 0) ->
         inputs=tuple(_spec(detail) for detail in inputs),
         outputs=tuple(_spec(detail) for detail in outputs),
         predict=predict,
+        layout=LAYOUT,
     )
 
 

@@ -99,7 +99,7 @@ def _epoch(  # noqa: PLR0913, PLR0917 - one step of a loop, spelled out
 def _accuracy(model: FloatModel, inputs: Array, labels: Array) -> float:
     right = 0
     for start in range(0, len(labels), 256):
-        outputs = model.predict(inputs[start : start + 256])
+        (outputs,) = model.predict((inputs[start : start + 256],))
         right += int((outputs.argmax(1) == labels[start : start + 256]).sum())
     return right / len(labels)
 

@@ -1,0 +1,87 @@
+"""Which of the data's inputs feeds which of a model's, and how images lie in each."""
+
+import re
+
+import numpy as np
+
+from edgekit.core.card import ModelCard
+from edgekit.core.tensor import Array, Arrays, Layout, TensorSpec
+from edgekit.errors import DataError
+
+# What converters put around an input's own name.
+DECORATION = re.compile(r"^serving_default_|:0$")
+
+
+def plain_name(name: str) -> str:
+    """Return an input's name as its model gave it, without what converters put around it."""
+    return DECORATION.sub("", name)
+
+
+def order_of(names: tuple[str, ...], specs: tuple[TensorSpec, ...]) -> tuple[int, ...]:
+    """Return, for each of a model's inputs, the place of its array in data called `names`.
+
+    Equal names decide. Without them the places do, but only where every input has a shape of its
+    own, which is checked elsewhere. Raises `DataError` where there is no telling them apart.
+    """
+    if len(names) != len(specs):
+        raise DataError(
+            f"got {len(names)} inputs in the data, expected {len(specs)} by the model: "
+            f"{', '.join(spec.name for spec in specs)}",
+            "save one array each: numpy.savez(path, inputs_a=..., inputs_b=..., labels=...)",
+        )
+    wanted = tuple(plain_name(spec.name) for spec in specs)
+    if len(names) == 1 or set(names) == set(wanted):
+        return tuple(names.index(name) if name in names else 0 for name in wanted)
+    if len({spec.shape[1:] for spec in specs}) < len(specs):
+        raise DataError(
+            f"got inputs {', '.join(names)} in the data, expected {', '.join(wanted)}: "
+            "some have the same shape, so their order would be a guess",
+            f"name the arrays after the model's inputs: inputs_{wanted[0]}, ...",
+        )
+    return tuple(range(len(specs)))
+
+
+def is_image(name: str, rank: int, card: ModelCard | None) -> bool:
+    """Return whether the input `name` of `rank` dimensions is an image, by its Preprocess."""
+    if card is None or rank != 4:
+        return False
+    return card.inputs.get(plain_name(name), card.preprocess).colour is not None
+
+
+def gives_images(card: ModelCard | None) -> bool:
+    """Return whether outputs `(n, h, w, c)` lie as images do: where an input is one."""
+    steps = [card.preprocess, *card.inputs.values()] if card else []
+    return any(step.colour is not None for step in steps)
+
+
+def relaid(values: Array, before: Layout, after: Layout) -> Array:
+    """Return images `(n, ...)` as `after` lays them out."""
+    if before == after or values.ndim != 4:
+        return values
+    return np.ascontiguousarray(values.transpose((0, 3, 1, 2) if after == "NCHW" else (0, 2, 3, 1)))
+
+
+def inputs_laid_out(
+    arrays: Arrays, names: tuple[str, ...], before: Layout, after: Layout, card: ModelCard | None
+) -> Arrays:
+    """Return the inputs called `names`, images as `after` lays them out."""
+    return tuple(
+        relaid(values, before, after) if is_image(name, values.ndim, card) else values
+        for name, values in zip(names, arrays, strict=True)
+    )
+
+
+def outputs_laid_out(
+    arrays: Arrays, before: Layout, after: Layout, card: ModelCard | None
+) -> Arrays:
+    """Return the outputs, maps of an image model as `after` lays them out."""
+    if not gives_images(card):
+        return arrays
+    return tuple(relaid(values, before, after) for values in arrays)
+
+
+def layout_of(shape: tuple[int, ...]) -> Layout | None:
+    """Return how images of `shape`, with batch, lie: where 1 or 3 channels are; None: unclear."""
+    if len(shape) != 4 or (shape[1] in {1, 3}) == (shape[3] in {1, 3}):
+        return None
+    return "NCHW" if shape[1] in {1, 3} else "NHWC"
