@@ -255,7 +255,7 @@ def test_a_metric_of_the_users_own_runs_only_with_trust(edgekit, tmp_path, share
 def test_pytorch_becomes_tflite_for_a_phones_camera(edgekit, tmp_path, shared_cache):
     pytest.importorskip("litert_torch", reason="litert-torch is not installed")
     done = edgekit(
-        "convert", "mobilenet", "--framework", "torch", "-t", "tflite", "-q", "fp32", "-q", "int8",
+        "convert", "mobilenet", "--framework", "torch", "-t", "tflite", "-q", "fp16", "-q", "int8",
         "--data", "digits", "--json", env=shared_cache,
     )  # fmt: skip
     for artifact in converted(done):

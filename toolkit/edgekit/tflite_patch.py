@@ -108,6 +108,30 @@ def associated(data: bytes) -> dict[str, bytes]:
 
 
 @refusing_broken_files()
+def inlined(data: bytes) -> bytes:
+    """Return the file with its weights inside of the flatbuffer, as most writers keep them.
+
+    ai-edge-quantizer may write some behind it, at places counted from the start of the file.
+    """
+    import flatbuffers
+    import numpy as np
+
+    model = unpacked(data)
+    outside = [buffer for buffer in model.buffers if buffer.offset > 1]
+    if not outside:
+        return data
+    for buffer in outside:
+        weights = data[buffer.offset : buffer.offset + buffer.size]
+        if len(weights) != buffer.size:
+            raise ModelLoadError("got a .tflite file that ends before its weights", "copy it again")
+        buffer.data = np.frombuffer(weights, np.uint8)
+        buffer.offset = buffer.size = 0
+    builder = flatbuffers.Builder(len(data))
+    builder.Finish(model.Pack(builder), file_identifier=IDENTIFIER)
+    return bytes(builder.Output())
+
+
+@refusing_broken_files()
 def patched(
     data: bytes,
     versions: Mapping[int, int],

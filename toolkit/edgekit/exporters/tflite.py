@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from edgekit import flatbuffer, plugins, rnn, tflite_metadata, tflite_versions
+from edgekit import flatbuffer, plugins, rnn, tflite_metadata, tflite_patch, tflite_versions
 from edgekit.core import borders
 from edgekit.core.artifact import FloatModel
 from edgekit.core.card import ModelCard
@@ -51,7 +51,8 @@ def export(
         data, layout = _from_torch(model, card)
     else:
         data = _from_tensorflow(model)
-    path.write_bytes(tflite_metadata.embedded(tflite_versions.corrected(data), card))
+    data = tflite_versions.corrected(tflite_patch.inlined(data))
+    path.write_bytes(tflite_metadata.embedded(data, card))
     found = flatbuffer.read(path)
     _check_io(found, recipe, model)
     return Exported(
