@@ -5,7 +5,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import hypothesis
 import pytest
+
+# Two workers share the machine: how long an example takes says nothing.
+hypothesis.settings.register_profile("edgekit", deadline=None)
+hypothesis.settings.load_profile("edgekit")
 
 ROOT = Path(__file__).parents[1]
 ASSETS = ROOT / "tests" / "assets"
