@@ -227,16 +227,7 @@ def _fitting(model: FloatModel, prepared: dict[str, Any]) -> Arrays:
 
 def _check_fit(model: FloatModel, inputs: Arrays) -> None:
     for spec, values in zip(model.inputs, inputs, strict=True):
-        wanted, got = spec.shape[1:], values.shape[1:]
-        if len(wanted) != len(got) or any(
-            w not in {-1, g} for w, g in zip(wanted, got, strict=True)
-        ):
-            raise DataError(
-                f"got samples of shape {_x(got)}, expected {_x(wanted)} for input {spec.name} "
-                f"of model {model.source.ref}",
-                "give a card whose preprocess makes them fit (--card), layout = 'NHWC' or 'NCHW' "
-                "in it where only the order differs, or other data",
-            )
+        borders.check_fit(values, spec, f"input {spec.name} of model {model.source.ref}")
 
 
 def _check_shapes(model: FloatModel) -> None:
@@ -268,7 +259,3 @@ def _check_shapes(model: FloatModel) -> None:
 def _check_classes(model: FloatModel, card: ModelCard) -> None:
     outputs = model.outputs[0].shape[-1] if model.outputs[0].shape else 1
     card.check_outputs(outputs, model.source.ref)
-
-
-def _x(shape: tuple[int, ...]) -> str:
-    return "x".join("?" if size < 0 else str(size) for size in shape)

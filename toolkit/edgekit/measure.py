@@ -191,7 +191,7 @@ def _run(
     order = borders.order_of(work.data.input_names, artifact.named_inputs)
     fed = [folder / f"fed-{i}.npy" for i in range(len(inputs))]
     for path, place, spec in zip(fed, order, artifact.inputs, strict=True):
-        _check_shape(inputs[place], spec, artifact)
+        borders.check_fit(inputs[place], spec, artifact.path)
         _feed(samples.inputs[place], inputs[place], spec, path)
     request = {
         "runtime": plugins.load("exporters", artifact.format).RUNTIME,
@@ -204,16 +204,6 @@ def _run(
         "runs": work.settings.latency_runs,
     }
     return local.measure(request, folder)
-
-
-def _check_shape(values: Array, spec: TensorSpec, artifact: Artifact) -> None:
-    wanted, got = spec.shape[1:], values.shape[1:]
-    if len(wanted) != len(got) or any(w not in {-1, g} for w, g in zip(wanted, got, strict=True)):
-        raise DataError(
-            f"got samples of shape {got}, expected {wanted} by {artifact.path}",
-            "give a card whose preprocess makes them fit (--card), layout = 'NHWC' or 'NCHW' in it "
-            "where only the order differs, or other data",
-        )
 
 
 def _feed(prepared: Path, values: Array, spec: TensorSpec, path: Path) -> None:

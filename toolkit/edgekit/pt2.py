@@ -9,11 +9,11 @@ import ast
 import json
 import re
 import zipfile
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from edgekit.archive import BROKEN
 from edgekit.errors import ModelLoadError
 
 MAX_JSON_BYTES = 256 * 1024 * 1024
@@ -98,15 +98,7 @@ def check(path: Path) -> None:
                     if info.file_size > MAX_JSON_BYTES:
                         raise _unsafe(path, "a graph too large to be one", info.filename)
                     _check_json(path, json.loads(archive.read(info)))
-    except (
-        OSError,
-        ValueError,
-        EOFError,
-        RuntimeError,
-        NotImplementedError,
-        zipfile.BadZipFile,
-        zlib.error,
-    ) as error:
+    except BROKEN as error:
         raise ModelLoadError(
             f"got a file that is no whole .pt2 archive: {path}: {error}",
             "it may be truncated; copy it again, or save the model again",

@@ -41,6 +41,20 @@ def order_of(names: tuple[str, ...], specs: tuple[TensorSpec, ...]) -> tuple[int
     return tuple(range(len(specs)))
 
 
+def check_fit(values: Array, spec: TensorSpec, reader: str) -> None:
+    """Raise `DataError` where samples `(n, ...)` have not the shape of the input that reads them.
+
+    `reader` says whose input it is.
+    """
+    wanted, got = spec.shape[1:], values.shape[1:]
+    if len(wanted) != len(got) or any(w not in {-1, g} for w, g in zip(wanted, got, strict=True)):
+        raise DataError(
+            f"got samples of shape {got}, expected {wanted} by {reader}",
+            "give a card whose preprocess makes them fit (--card), layout = 'NHWC' or 'NCHW' in it "
+            "where only the order differs, or other data",
+        )
+
+
 def is_image(name: str, rank: int, card: ModelCard | None) -> bool:
     """Return whether the input `name` of `rank` dimensions is an image, by its Preprocess."""
     if card is None or rank != 4:
