@@ -21,7 +21,6 @@ from edgekit.errors import DataError, ModelLoadError, RuntimeFailedError, UsageE
 from edgekit.samples import Samples, new_rows
 from edgekit.workspace import Workspace
 
-GOLDEN_SAMPLES = 8
 WARMUP_RUNS = 20
 CHUNK = 256
 
@@ -157,7 +156,7 @@ def measure(  # noqa: PLR0913 - what is run, on what, against what, and where to
                 **about, error=ErrorRecord(**error.record()), **_about_data(work, samples)
             )
     if golden is not None:
-        _keep_golden(golden, folder, raw, samples)
+        _keep_golden(golden, folder, raw, samples, _order(artifact, work))
     delegation = response["delegation"]
     return Measurement(
         **about,
@@ -174,6 +173,7 @@ def measure(  # noqa: PLR0913 - what is run, on what, against what, and where to
         else artifact.delegated,
         golden=golden.name if golden else None,
         golden_sha256=store.sha256_file(golden) if golden else "",
+        input_names=_in_order(artifact, work),
         **_about_data(work, samples),
     )
 
@@ -186,9 +186,8 @@ def _run(
     folder: Path,
     kernels: Kernels,
 ) -> dict[str, Any]:
-    assert work.data
     inputs, _ = samples.arrays()
-    order = borders.order_of(work.data.input_names, artifact.named_inputs)
+    order = _order(artifact, work)
     fed = [folder / f"fed-{i}.npy" for i in range(len(inputs))]
     for path, place, spec in zip(fed, order, artifact.inputs, strict=True):
         borders.check_fit(inputs[place], spec, artifact.path)
@@ -204,6 +203,17 @@ def _run(
         "runs": work.settings.latency_runs,
     }
     return local.measure(request, folder)
+
+
+def _order(artifact: Artifact, work: Workspace) -> tuple[int, ...]:
+    """Return which of the data's inputs each input of the file takes."""
+    assert work.data
+    return tuple(borders.order_of(work.data.input_names, artifact.named_inputs))
+
+
+def _in_order(artifact: Artifact, work: Workspace) -> tuple[str, ...]:
+    assert work.data
+    return tuple(work.data.input_names[i] for i in _order(artifact, work))
 
 
 def _feed(prepared: Path, values: Array, spec: TensorSpec, path: Path) -> None:
@@ -256,23 +266,30 @@ def _saved(folder: Path, name: str, arrays: Arrays) -> list[str]:
     return paths
 
 
-def _keep_golden(path: Path, folder: Path, raw: Arrays, samples: Samples) -> None:
-    """Keep the first samples as they were fed, and what the file answered.
+def _keep_golden(
+    path: Path, folder: Path, raw: Arrays, samples: Samples, order: tuple[int, ...]
+) -> None:
+    """Keep the first samples as they came, as they were fed, and what the file answered.
 
     The first input and output are called `inputs` and `outputs`; further ones carry a number.
+    `sample_K`, `sample_K_1` are the inputs of sample K before preprocessing, in the file's order.
     """
-    chosen = slice(0, GOLDEN_SAMPLES)
-    kept = {}
-    for i in range(len(samples.inputs)):
-        kept[_numbered("inputs", i)] = np.load(folder / f"fed-{i}.npy", mmap_mode="r")[chosen]
+    kept: dict[str, Array] = {}
+    with np.load(samples.raw) as before:
+        count = len(before.files) // len(order)
+        for k in range(count):
+            for i, place in enumerate(order):
+                kept[_numbered(f"sample_{k}", i)] = before[f"{k}_{place}"]
+    for i in range(len(order)):
+        kept[_numbered("inputs", i)] = np.load(folder / f"fed-{i}.npy", mmap_mode="r")[:count]
     for i, values in enumerate(raw):
-        kept[_numbered("outputs", i)] = values[chosen]
+        kept[_numbered("outputs", i)] = values[:count]
     _, labels = samples.arrays()
     if labels is not None:
-        kept["labels"] = labels[chosen]
+        kept["labels"] = labels[:count]
     with store.writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        np.savez(path, **kept)
+        np.savez(path, **kept)  # type: ignore[arg-type]
 
 
 def _numbered(name: str, index: int) -> str:

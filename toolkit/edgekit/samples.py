@@ -21,6 +21,9 @@ from edgekit.errors import DataError, UsageError
 
 CHUNK = 256
 SMALL_SAMPLE = 64 * 64 * 3
+# The first samples are also kept as they came, for the golden vectors of packages.
+RAW_SAMPLES = 8
+RAW_BYTES = 4 * 2**20
 
 
 def open_dataset(ref: str) -> Dataset:
@@ -43,12 +46,33 @@ def open_dataset(ref: str) -> Dataset:
     raise UsageError(f"got data '{ref}', expected a path or a name", did_you_mean(ref, kinds))
 
 
+class _Raw:
+    """The first samples as they came; at least one, then as many as stay small together."""
+
+    def __init__(self) -> None:
+        self.arrays: dict[str, Array] = {}
+        self._n = self._bytes = 0
+
+    def add(self, sample: Sample) -> None:
+        size = sum(part.nbytes for part in sample)
+        if self._n and (self._n == RAW_SAMPLES or self._bytes + size > RAW_BYTES):
+            self._n = RAW_SAMPLES  # none after one that was left out: they are the first
+            return
+        self.arrays |= {f"{self._n}_{i}": np.asarray(part) for i, part in enumerate(sample)}
+        self._n, self._bytes = self._n + 1, self._bytes + size
+
+
 class Samples(NamedTuple):
     """Where prepared samples lie, one file per input, and how many of them there are."""
 
     inputs: tuple[Path, ...]
     labels: Path | None
     n: int
+
+    @property
+    def raw(self) -> Path:
+        """Return the `.npz` of the first samples as the data has them: `SAMPLE_INPUT` → array."""
+        return self.inputs[0].with_name("raw.npz")
 
     def arrays(self) -> tuple[Arrays, Array | None]:
         """Return one `(n, ...)` array per input, and the labels as the data set has them.
@@ -76,7 +100,8 @@ def prepare(
     folder.mkdir(parents=True, exist_ok=True)
     kept: list[int] = []
     files: list[Array] = []
-    for chosen, rows in _preprocessed(dataset, indices, preprocesses, skip_bad=skip_bad):
+    raw = _Raw()
+    for chosen, rows in _preprocessed(dataset, indices, preprocesses, raw, skip_bad=skip_bad):
         if not files:
             files = [
                 new_rows(folder / f"rows-{i}.npy", (len(indices), *part.shape[1:]), part.dtype.name)
@@ -91,6 +116,7 @@ def prepare(
     inputs = tuple(folder / f"inputs-{i}.npy" for i in range(len(files)))
     for i, (path, file) in enumerate(zip(inputs, files, strict=True)):
         _finish(folder / f"rows-{i}.npy", path, file, len(kept))
+    np.savez(folder / "raw.npz", **raw.arrays)  # type: ignore[arg-type]
     return Samples(inputs, _write_labels(dataset, kept, preprocesses, folder), len(kept))
 
 
@@ -125,7 +151,12 @@ def _check_shape(file: Array, rows: Array) -> None:
 
 
 def _preprocessed(
-    dataset: Dataset, indices: Array, preprocesses: tuple[Preprocess, ...], *, skip_bad: bool
+    dataset: Dataset,
+    indices: Array,
+    preprocesses: tuple[Preprocess, ...],
+    raw: _Raw,
+    *,
+    skip_bad: bool,
 ) -> Iterator[tuple[list[int], Arrays]]:
     """Yield indices and their rows. Neighbours of the same shapes are preprocessed together."""
     chosen: list[int] = []
@@ -144,6 +175,7 @@ def _preprocessed(
             continue
         if samples and (_shapes(sample) != _shapes(samples[0]) or len(samples) == CHUNK):
             yield flush()
+        raw.add(sample)
         chosen.append(int(index))
         samples.append(sample)
         # A photo is megabytes: hold one at a time.

@@ -60,7 +60,7 @@ class Measurement(Noun):
 
     `load_ms` opens the file and prepares the runtime, `first_run_ms` is the first inference.
     `peak_memory_bytes` is resident memory of the child above its idle baseline: with the runtime
-    imported and no model loaded.
+    imported and no model loaded. `input_names` are the data's, in the order of the file's inputs.
     """
 
     artifact_sha256: str
@@ -82,6 +82,7 @@ class Measurement(Noun):
     delegated: Share | None = None
     golden: str | None = None
     golden_sha256: str = ""
+    input_names: tuple[str, ...] = ()
     error: ErrorRecord | None = None
 
     def metric(self, name: str) -> Metric | None:

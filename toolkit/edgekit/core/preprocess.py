@@ -143,3 +143,16 @@ def _luma(images: Array) -> Array:
         grey = (images.astype(np.int64) @ LUMA + 0x8000) >> 16
         return grey[..., None].astype(np.uint8)
     return np.asarray(images @ (LUMA / 65536.0).astype(np.float32), np.float32)[..., None]
+
+
+def upright(pixels: Array, orientation: int) -> Array:
+    """Return pixels `(h, w)` or `(h, w, c)` turned upright from an EXIF orientation, 1 to 8.
+
+    After Exif 2.3, 4.6.4, tag 274: where row 0 and column 0 of the stored pixels lie.
+    """
+    turned = pixels.swapaxes(0, 1) if orientation >= 5 else pixels
+    if orientation in {2, 3, 6, 7}:
+        turned = turned[:, ::-1]
+    if orientation in {3, 4, 7, 8}:
+        turned = turned[::-1]
+    return np.ascontiguousarray(turned)

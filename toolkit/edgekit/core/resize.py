@@ -34,7 +34,8 @@ def taps(n_in: int, n_out: int, interpolation: Interpolation) -> tuple[Array, Ar
     weight = np.maximum(0.0, 1.0 - np.abs(index - centre[:, None]) / half_width)
     if interpolation == "antialias":
         weight = np.where((index >= 0) & (index < n_in), weight, 0.0)
-    weight /= weight.sum(axis=1, keepdims=True)
+    # One after the other, as other languages add: numpy's own sum goes in pairs.
+    weight /= np.add.accumulate(weight, axis=1)[:, -1:]
     return np.clip(index, 0, n_in - 1), weight
 
 
