@@ -11,7 +11,7 @@ from edgekit import __version__, plugins, process, store
 from edgekit.convert import Converted, Model, base_of, convert, file_name, formats_for, hub_of
 from edgekit.core.artifact import Artifact
 from edgekit.core.measurement import ErrorRecord, Kernels, Measurement
-from edgekit.core.recipe import Recipe
+from edgekit.core.recipe import UNKNOWN, Recipe
 from edgekit.core.run import Failure, ModelRecord, Run
 from edgekit.core.target import Target
 from edgekit.core.verdict import Verdict, judge
@@ -162,13 +162,23 @@ def kernels_for(artifact: Artifact, targets: tuple[Target, ...]) -> tuple[Kernel
 
 
 def judge_all(targets: tuple[Target, ...], found: Findings) -> tuple[Verdict, ...]:
-    """Judge each artifact for each target that runs its format."""
+    """Judge each artifact for each target that runs its format.
+
+    A recipe that a profile does not take is no failure where it was made for another target.
+    """
     return tuple(
         judge(target, artifact, found.measurements)
         for target in targets
         for artifact in found.artifacts
-        if artifact.format in target.formats
+        if artifact.format in target.formats and not _is_for_others(artifact, target, targets)
     )
+
+
+def _is_for_others(artifact: Artifact, target: Target, targets: tuple[Target, ...]) -> bool:
+    recipe = artifact.recipe.name
+    if target.takes(recipe) or recipe == UNKNOWN:
+        return False
+    return any(other.takes(recipe) for other in targets if artifact.format in other.formats)
 
 
 def record(

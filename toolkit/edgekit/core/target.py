@@ -91,3 +91,7 @@ class Target(Noun):
     facts: dict[str, Fact] = Field(default_factory=dict)
     packager: str = "zip"
     notes: str = ""
+
+    def takes(self, recipe: str) -> bool:
+        """Whether the profile takes files of a recipe: of any, where it lists none."""
+        return not self.recipes or recipe in self.recipes

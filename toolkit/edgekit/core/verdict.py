@@ -48,6 +48,11 @@ class Verdict(Noun):
                 return status
         return Status.PASS
 
+    @property
+    def open_checks(self) -> tuple[str, ...]:
+        """Return the names of the checks that neither passed nor failed."""
+        return self.names(Status.UNDECIDED) + self.names(Status.NOT_MEASURED)
+
     def names(self, status: Status) -> tuple[str, ...]:
         """Return the names of the checks with `status`."""
         return tuple(check.name for check in self.checks if check.status is status)
@@ -82,7 +87,7 @@ def _policy(target: Target, artifact: Artifact) -> Iterator[Check]:
         why = "the file was made elsewhere: edgekit does not know how it was quantized"
         yield Check(name="recipe", status=Status.NOT_MEASURED, why=why)
     elif target.recipes:
-        fits = artifact.recipe.name in target.recipes
+        fits = target.takes(artifact.recipe.name)
         yield Check(
             name="recipe",
             status=Status.PASS if fits else Status.FAIL,
