@@ -13,8 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from edgekit import lowering_borders, lowering_errors
+from edgekit import lowering_borders, lowering_errors, lowering_metadata
 from edgekit.core.artifact import FloatModel, Share
+from edgekit.core.card import ModelCard
 from edgekit.core.exported import Exported
 from edgekit.core.recipe import Recipe
 from edgekit.core.tensor import Arrays, TensorSpec
@@ -54,15 +55,21 @@ def refusal(recipe: Recipe, known: tuple[str, ...], why: dict[str, str], name: s
 
 
 def export(
-    model: FloatModel, recipe: Recipe, samples: Arrays | None, path: Path, backend: Backend
+    model: FloatModel,
+    recipe: Recipe,
+    samples: Arrays | None,
+    path: Path,
+    card: ModelCard,
+    backend: Backend,
 ) -> Exported:
     """Write `path` from a PyTorch module, for a batch of 1, or of 1 to `recipe.batch_max`.
 
-    `samples`, one `(n, ...)` array per input, are the representative dataset. Raises `ExportError`,
-    which names the operator and the layer at fault where ExecuTorch's own message allows it.
+    `samples`, one `(n, ...)` array per input, are the representative dataset. The facts of `card`
+    go into the file. Raises `ExportError`, which names the operator and the layer at fault where
+    ExecuTorch's own message allows it.
     """
     warnings.filterwarnings("ignore")
-    work = _Work(model, recipe, samples, backend)
+    work = _Work(model, recipe, samples, card, backend)
     try:
         histogram, share = work.write(path)
     except EdgekitError:
@@ -82,9 +89,15 @@ class _Work:
     """One export in progress: the module as it changes, its borders, and its first program."""
 
     def __init__(
-        self, model: FloatModel, recipe: Recipe, samples: Arrays | None, backend: Backend
+        self,
+        model: FloatModel,
+        recipe: Recipe,
+        samples: Arrays | None,
+        card: ModelCard,
+        backend: Backend,
     ) -> None:
         self.recipe, self.samples, self.backend = recipe, samples, backend
+        self.card, self.layout = card, model.layout
         self.inputs = tuple(_batched(spec, recipe) for spec in model.inputs)
         self.outputs = tuple(_batched(spec, recipe) for spec in model.outputs)
         self.predict, self.module = model.predict, model.native
@@ -188,6 +201,9 @@ class _Work:
         edge = to_edge_transform_and_lower(
             program,
             partitioner=backend.partitioners(self.recipe),
+            constant_methods=lowering_metadata.constant_methods(
+                self.card, self.inputs, self.outputs, self.layout
+            ),
             compile_config=EdgeCompileConfig(**backend.edge_config),
         )
         info = get_delegation_info(edge.exported_program().graph_module)

@@ -13,6 +13,9 @@ from edgekit.errors import DataError, ModelLoadError
 # Part of file names: no separators, no control characters, nothing hidden.
 NAME = r"^[^./\\\x00-\x1f][^/\\\x00-\x1f]*$"
 
+# Three numbers: npm, Maven, Swift and Python read them alike.
+VERSION = r"^(0|[1-9]\d{0,8})\.(0|[1-9]\d{0,8})\.(0|[1-9]\d{0,8})$"
+
 Framework = Literal["keras", "torch"]
 
 Task = Literal["classification", "regression", "reconstruction", "anomaly", "segmentation"]
@@ -66,9 +69,11 @@ class ModelCard(Noun):
     name: Annotated[str, StringConstraints(pattern=NAME)]
     task: Task = "classification"
     metric: str | None = None
+    version: Annotated[str, StringConstraints(pattern=VERSION)] = "1.0.0"
     description: str = ""
     intended_use: str = ""
     licence: str = ""
+    data_licence: str = ""
     input_shape: tuple[int, ...] = ()
     input_shapes: tuple[tuple[int, ...], ...] = ()
     input_dtypes: tuple[str, ...] = ()

@@ -39,8 +39,7 @@ def export(
 
     `samples`, one `(n, ...)` array per input, are the representative dataset. Raises `ExportError`.
     """
-    del card
-    done = lowering.export(model, recipe, samples, path, _backend())
+    done = lowering.export(model, recipe, samples, path, card, _backend())
     return done.model_copy(update={"notes": (HALF_NOTE,) if recipe.weight == "float16" else ()})
 
 

@@ -40,7 +40,6 @@ def export(
 
     `samples`, one `(n, ...)` array per input, are the representative dataset. Raises `ExportError`.
     """
-    del card
     backend = lowering.Backend(
         name="Core ML",
         partitioners=_partitioners,
@@ -49,7 +48,7 @@ def export(
         halves_itself=True,
         must_delegate=True,
     )
-    done = lowering.export(model, recipe, samples, path, backend)
+    done = lowering.export(model, recipe, samples, path, card, backend)
     return done.model_copy(update={"notes": (NOTE,)})
 
 

@@ -47,7 +47,6 @@ def export(
     `samples`, one `(n, ...)` array per input, are the representative dataset. Raises
     `MissingExtraError` without Arm's compilers, and `ExportError`.
     """
-    del card
     plugins.versions(PACKAGES)
     from executorch.backends.arm.ethosu import EthosUCompileSpec
 
@@ -62,7 +61,7 @@ def export(
         executorch_config={"extract_delegate_segments": False},
         must_delegate=True,
     )
-    done = lowering.export(model, recipe, samples, path, backend)
+    done = lowering.export(model, recipe, samples, path, card, backend)
     return done.model_copy(update={"notes": (NOTE,)})
 
 

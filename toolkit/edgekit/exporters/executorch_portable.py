@@ -40,9 +40,8 @@ def export(
 
     `samples`, one `(n, ...)` array per input, are the representative dataset. Raises `ExportError`.
     """
-    del card
     backend = lowering.Backend("portable", partitioners=lambda _: [], quantizer=_quantizer)
-    done = lowering.export(model, recipe, samples, path, backend)
+    done = lowering.export(model, recipe, samples, path, card, backend)
     return done.model_copy(update={"notes": (INT8_NOTE,) if recipe.method == "static" else ()})
 
 

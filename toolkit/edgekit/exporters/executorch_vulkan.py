@@ -41,7 +41,6 @@ def export(
 
     `samples` are not needed: no recipe of this exporter is calibrated. Raises `ExportError`.
     """
-    del card
     backend = lowering.Backend(
         name="Vulkan",
         partitioners=_partitioners,
@@ -49,7 +48,7 @@ def export(
         halves_itself=True,
         must_delegate=True,
     )
-    done = lowering.export(model, recipe, samples, path, backend)
+    done = lowering.export(model, recipe, samples, path, card, backend)
     notes = (NOTE, DYNAMIC_NOTE) if recipe.method == "dynamic" else (NOTE,)
     return done.model_copy(update={"notes": notes})
 

@@ -52,7 +52,7 @@ def export(
     else:
         data = _from_tensorflow(model)
     data = tflite_versions.corrected(tflite_patch.inlined(data))
-    path.write_bytes(tflite_metadata.embedded(data, card))
+    path.write_bytes(tflite_metadata.embedded(data, card, card.version))
     found = flatbuffer.read(path)
     _check_io(found, recipe, model)
     return Exported(

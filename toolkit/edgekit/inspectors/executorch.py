@@ -4,7 +4,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from edgekit import plugins
+from edgekit import lowering_metadata, plugins
 from edgekit.errors import ModelLoadError
 
 SUFFIXES = (".pte",)
@@ -12,7 +12,7 @@ IDENTIFIERS = (b"ET12", b"ET13")
 
 
 def inspect(path: Path) -> dict[str, Any]:
-    """Return methods, borders, operators and delegates."""
+    """Return methods, borders, operators, delegates, and metadata; nothing in the file is run."""
     data = path.read_bytes()
     if data[4:8] not in IDENTIFIERS:
         raise ModelLoadError(
@@ -23,7 +23,12 @@ def inspect(path: Path) -> dict[str, Any]:
 
     try:
         program = deserialize_pte_binary(data).program
-        return {"format": "executorch", **_describe(program.execution_plan[0])}
+        return {
+            "format": "executorch",
+            **_describe(program.execution_plan[0]),
+            "methods": [_printable(plan.name) for plan in program.execution_plan],
+            "metadata": _metadata(program.execution_plan),
+        }
     except Exception as error:
         raise ModelLoadError(
             f"got a broken .pte file: {path}: {type(error).__name__}: {error}",
@@ -49,6 +54,28 @@ def _describe(plan: Any) -> dict[str, Any]:
         "delegated_subgraphs": len(plan.delegates),
         "planned_memory_bytes": sum(plan.non_const_buffer_sizes),
     }
+
+
+def _metadata(plans: Any) -> dict[str, Any]:
+    """Return what the metadata says, in brief."""
+    found = lowering_metadata.read(plans)
+    if found is None:
+        return {}
+    steps = [each.preprocess for each in found.inputs]
+    return {
+        "name": _printable(found.name),
+        "version": _printable(found.version),
+        "licence": _printable(found.licence),
+        "labels": len(found.labels),
+        "normalization": "; ".join(
+            f"(x * {step.scale} - {list(step.mean)}) / {list(step.std)}" for step in steps
+        ),
+    }
+
+
+def _printable(text: str) -> str:
+    """Return a text from a file without what would steer a terminal."""
+    return "".join(letter if letter.isprintable() else "?" for letter in text)
 
 
 # ExecuTorch's names of element types, where they are not numpy's.
