@@ -20,6 +20,7 @@ VERBS = (
     "run",
     "report",
     "package",
+    "verify",
     "inspect",
     "targets",
     "models",

@@ -9,6 +9,8 @@ import pytest
 # Helpers of several test modules lie beside them.
 sys.path.insert(0, str(Path(__file__).parent))
 
+import packages_made
+
 NEEDS = {"tf": "tensorflow", "torch": "executorch"}
 
 
@@ -39,3 +41,21 @@ def tiny(request, assets):
         pytest.skip(f"{module} is not installed")
     name = {"keras": "tflite", "torch": "executorch"}[request.param]
     return f"{assets}/tiny_{request.param}.py:build", name
+
+
+@pytest.fixture(scope="session")
+def demo_run(tmp_path_factory):
+    """Return the folder of a run like the demo's."""
+    return packages_made.finished_run("demo", tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def colour_run(tmp_path_factory):
+    """Return the folder of a run on colour images, with a name and classes hard to write."""
+    return packages_made.finished_run("colour", tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def plain_run(tmp_path_factory):
+    """Return the folder of a run on rows of numbers."""
+    return packages_made.finished_run("plain", tmp_path_factory)

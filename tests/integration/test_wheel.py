@@ -50,9 +50,20 @@ def test_it_is_the_installed_copy_with_all_its_data(run, installed):
     assert {m["name"] for m in json.loads(run("models", "--json").stdout)} == {
         "gru", "mobilenet", "resnet8", "simplenet", "vit",
     }  # fmt: skip
-    assert len(json.loads(run("targets", "--json").stdout)) == 15
+    assert len(json.loads(run("targets", "--json").stdout)) == 16
     packages = json.loads(run("doctor", "--json").stdout)["packages"]
     assert all(package["known_good"] for package in packages)
+
+
+def test_the_sources_of_packages_are_in_it(installed):
+    toolkit = ROOT / "toolkit"
+    templates = [path for path in toolkit.glob("edgekit/templates/**/*.*") if path.is_file()]
+    assert len(templates) > 80
+    absent = [
+        path for path in templates
+        if path.suffix != ".pyc" and not (installed / path.relative_to(toolkit)).is_file()
+    ]  # fmt: skip
+    assert not absent
 
 
 @pytest.mark.tf

@@ -65,8 +65,10 @@ def test_what_is_not_cached_is_not_downloaded(cache, ref):
     assert "--download" in caught.value.hint
 
 
-def test_with_download_the_hub_is_asked(cache):
+def test_with_download_the_hub_is_asked(cache, monkeypatch):
     cache({"a.tflite": b"a"})
+    # The hub's client asks five times, and waits longer each time.
+    monkeypatch.setattr("time.sleep", lambda _: None)
     with pytest.raises(ModelLoadError, match="from the hub: "):
         hub.fetch(f"hf:owner/other/x.tflite@{COMMIT}", download=True)
 

@@ -9,12 +9,14 @@ CONTRACTS = {
     "exporters": {"SUFFIX", "RUNTIME", "HUBS", "PACKAGES", "RECIPES", "refusal", "export"},
     "runtimes": {"prepare", "version", "open_session"},
     "devices": {"GRADE", "measure"},
-    "packagers": {"package"},
+    "packagers": {
+        "SUFFIX", "FORMATS", "TAKES", "refusal", "name", "home", "files", "dependencies", "usage",
+    },
     "reports": {"SUFFIX", "render"},
     "data": {"matches", "open_dataset"},
     "inspectors": {"SUFFIXES", "inspect"},
     "metrics": {"NAME", "TASK", "UNIT", "HIGHER_IS_BETTER", "contributions"},
-}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize(

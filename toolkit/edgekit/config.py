@@ -43,10 +43,14 @@ class DataSection(Noun):
 
 
 class PackageSection(Noun):
-    """One package to make at the end. `kind` is what `edgekit package --for` takes."""
+    """One package to make at the end. `kind` is what `edgekit package --for` takes.
+
+    `model` is the card's name of the one to package, where there are several.
+    """
 
     kind: str
     target: str
+    model: str | None = None
 
 
 class RunConfig(Noun):

@@ -20,6 +20,8 @@ PACKAGES = {
         "typer",
         "rich",
         "flatbuffers",
+        "cyclonedx-python-lib",
+        "jinja2",
     ),
     "tensorflow": ("tensorflow", "keras", "ai-edge-quantizer", "scikit-learn", "tensorboard"),
     "torch": ("torch", "torchao", "executorch", "safetensors", "scikit-learn", "tensorboard"),
@@ -27,6 +29,8 @@ PACKAGES = {
     "litert-torch": ("litert-torch",),
     "coreml": ("coremltools",),
     "hub": ("huggingface-hub",),
+    "micro": ("tflite-micro",),
+    "sign": ("cryptography",),
 }
 
 # The instruction sets that quantized and half-precision kernels look for.

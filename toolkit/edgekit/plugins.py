@@ -32,6 +32,8 @@ EXTRA_OF = {
     "litert_torch": "litert-torch",
     "coremltools": "coreml",
     "huggingface_hub": "hub",
+    "tflite_micro": "micro",
+    "cryptography": "sign",
 }
 
 

@@ -12,8 +12,8 @@ from edgekit.convert import Model, hub_of
 from edgekit.core.recipe import Recipe, parse_recipe
 from edgekit.core.run import SCHEMA_VERSION, Run
 from edgekit.core.target import Budgets, Target
-from edgekit.errors import UsageError
-from edgekit.package import package
+from edgekit.errors import EdgekitError, MissingExtraError, RuntimeFailedError, UsageError
+from edgekit.package import Wish, package
 from edgekit.train import suffix_of, train, with_settings
 from edgekit.workspace import Settings, Step, Workspace, workspace
 
@@ -65,7 +65,8 @@ def execute(
         finally:
             pipeline.discard(folder)
     by_ref = dict(zip(dict.fromkeys(config.targets), profiles, strict=True))
-    return run, folder, _write(run, folder, config, [by_ref[p.target].id for p in config.packages])
+    wishes = [(Wish(a.kind, by_ref[a.target]), a.model) for a in config.packages]
+    return run, folder, _write(run, folder, config.reports, wishes)
 
 
 def plan_lines(config: RunConfig, root: Path) -> list[str]:
@@ -159,20 +160,28 @@ def _trained(models: list[Model], config: RunConfig, folder: Path, work: Workspa
     return result
 
 
-def _write(run: Run, folder: Path, config: RunConfig, package_targets: list[str]) -> list[Path]:
-    """Write the reports and packages that the file asks for, from the finished Run."""
-    written = []
-    for name in config.reports:
+def _write(
+    run: Run, folder: Path, reports: tuple[str, ...], wishes: list[tuple[Wish, str | None]]
+) -> list[Path]:
+    """Write the reports and packages that the file asks for, from the finished Run.
+
+    A package that cannot be made keeps none of the others from being made; then it is the error.
+    """
+    written: list[Path] = []
+    for name in reports:
         report = plugins.load("reports", name)
         path = folder / f"report{report.SUFFIX}"
         store.write_text(path, report.render(run))
         written.append(path)
-    for asked, target in zip(config.packages, package_targets, strict=True):
-        chosen = next(choice for choice in run.choices() if choice.target == target)
+    errors: list[EdgekitError] = []
+    for wish, model in wishes:
         # Nothing to ship is an answer of the run, not an error of the package.
-        if chosen.artifact_sha256 is not None:
-            made, _ = package(
-                run, folder, folder / "packages", kind=asked.kind, target=target, artifact=None
-            )
-            written.append(Path(made.path))
+        if wish.target and run.choose(wish.target).artifact_sha256 is None:
+            continue
+        try:
+            written.append(Path(package(run, folder, folder / "packages", wish, model=model).path))
+        except (UsageError, MissingExtraError, RuntimeFailedError) as error:
+            errors.append(error)
+    if errors:
+        raise errors[0]
     return written

@@ -82,8 +82,9 @@ def writing(path: Path) -> Iterator[None]:
                 f"got no permission to write {path}", "choose another folder with -o"
             ) from error
         if isinstance(error, NotADirectoryError | FileExistsError):
+            file = next((p for p in path.parents if p.exists() and not p.is_dir()), path)
             raise StorageError(
-                f"got a file where a folder is needed: {error.filename}",
+                f"got a file where a folder is needed: {file}",
                 "choose another folder with -o",
             ) from error
         raise StorageError(f"got {error.strerror} while writing {path}") from error
@@ -248,21 +249,22 @@ def new_run_folder(parent: Path) -> Path:
 
 
 def find_run(ref: str, parent: Path = Path("runs")) -> Path:
-    """Return the folder of a run: a path to it, its id, or `latest`.
+    """Return the folder of a run: a path to it, its id, `latest`, or a folder of runs: its latest.
 
     Raises `UsageError` where there is no such run.
     """
-    if ref == "latest":
-        finished = sorted(path.parent for path in parent.glob("*/run.json"))
-        if finished:
-            return finished[-1]
+    among = parent if ref == "latest" else Path(ref)
+    finished = sorted(path.parent for path in among.glob("*/run.json"))
+    if finished:
+        return finished[-1]
     for candidate in (Path(ref), parent / ref):
         folder = candidate.parent if candidate.name == "run.json" else candidate
         if (folder / "run.json").is_file():
             return folder
     raise UsageError(
         f"got run '{ref}', expected a folder with a run.json in it",
-        f"make one with 'edgekit run'; looked in {parent.resolve()}",
+        f"name its folder, or the folder that runs are written to (`output` in edgekit.toml); "
+        f"'latest' is looked for in {parent.resolve()}",
     )
 
 

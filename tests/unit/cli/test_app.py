@@ -9,7 +9,7 @@ import sys
 import numpy as np
 import pytest
 
-VERBS = "train convert validate run report package inspect targets models doctor".split()
+VERBS = "train convert validate run report package verify inspect targets models doctor".split()
 HEAVY = {"numpy", "tensorflow", "torch", "keras", "PIL", "pydantic", "ai_edge_litert", "rich"}
 
 
@@ -73,7 +73,7 @@ def test_inspect_does_not_import_tensorflow(assets):
         (["convert", "mobilenet", "-t", "coreml", "-q", "int8"], 5,
          "got recipe int8 for coreml", "another recipe"),
         (["trane"], 2, "No such command", "--help"),
-        (["report", "nowhere"], 2, "got run 'nowhere'", "edgekit run"),
+        (["report", "nowhere"], 2, "got run 'nowhere'", "edgekit.toml"),
         (["inspect", "none.tflite"], 4, "got no file", "check the path"),
         (["targets", "show", "pixle-8"], 2, "target 'pixle-8'", "did you mean 'pixel-8'"),
         (["train", "mobilenet", "--framework", "keras", "-o", "x.pt2"], 2, "ending in .keras", ""),

@@ -20,6 +20,7 @@ from edgekit.cli import (
     targets,
     train,
     validate,
+    verify,
 )
 from edgekit.errors import EXIT_INTERRUPTED, EdgekitError, InternalError, UsageError
 
@@ -35,7 +36,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-for verb in (train, convert, validate, run, report, package, inspect, models, doctor):
+for verb in (train, convert, validate, run, report, package, verify, inspect, models, doctor):
     app.command(verb.__name__.rsplit(".", 1)[1], epilog=verb.EXAMPLE)(verb.command)
 app.add_typer(targets.app, name="targets")
 

@@ -106,10 +106,12 @@ NoCache = Annotated[
 SkipBad = Annotated[bool, typer.Option("--skip-bad", help="Leave unreadable images out.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")]
 Threads = Annotated[int, typer.Option(min=1, help="Threads that the runtime may use.")]
-PackageKind = Annotated[
-    str | None,
+PackageKinds = Annotated[
+    list[str],
     typer.Option(
-        "--for", help="The kind of package; default: the target's.", autocompletion=_packagers
+        "--for",
+        help="android, apple, microcontroller, python, web, zip; repeats; default: each target's.",
+        autocompletion=_packagers,
     ),
 ]
 ReportFormat = Annotated[

@@ -1,5 +1,7 @@
 """Run: everything one job found, enough to report and package without computing again."""
 
+from collections.abc import Callable
+
 from pydantic import model_validator
 
 from edgekit.core.artifact import Artifact, ModelSource
@@ -88,23 +90,46 @@ class Run(Noun):
 
     def choices(self) -> tuple[Choice, ...]:
         """Return for each target which file to ship."""
-        return tuple(self._choose(target) for target in self.targets)
+        return tuple(self.choose(target) for target in self.targets)
 
-    def _choose(self, target: Target) -> Choice:
-        open_ones = [
-            (RANK[verdict.status], self.artifact(verdict.artifact_sha256).size_bytes, verdict)
-            for verdict in self.verdicts
-            if verdict.target == target.id and verdict.status is not Status.FAIL
-        ]
-        if not open_ones:
+    def choose(
+        self, target: Target, refusal: Callable[[Artifact], str | None] = lambda _: None
+    ) -> Choice:
+        """Return which file to ship to `target`, of those that `refusal` gives no reason against.
+
+        One that passed goes before one with open checks, and the smaller before the larger.
+        """
+        rivals = sorted(
+            (verdict for verdict in self.verdicts if self._may_ship(target, verdict)),
+            key=lambda v: (RANK[v.status], self.artifact(v.artifact_sha256).size_bytes),
+        )
+        refused = {v.artifact_sha256: refusal(self.artifact(v.artifact_sha256)) for v in rivals}
+        best = next((v for v in rivals if refused[v.artifact_sha256] is None), None)
+        if best is None:
             why = "no file passed" if self._judged(target) else "no file of its formats was made"
+            if rivals:
+                why = self._passed_over(rivals, refused)
             return Choice(target=target.id, artifact_sha256=None, status=Status.FAIL, why=why)
-        _, _, best = min(open_ones, key=lambda item: item[:2])
+        before = rivals[: rivals.index(best)]
+        why = _why(best, len(rivals) - sum(reason is not None for reason in refused.values()))
         return Choice(
             target=target.id,
             artifact_sha256=best.artifact_sha256,
             status=best.status,
-            why=_why(best, len(open_ones)),
+            why="; ".join([why, self._passed_over(before, refused)] if before else [why]),
+        )
+
+    def _may_ship(self, target: Target, verdict: Verdict) -> bool:
+        return verdict.target == target.id and verdict.status is not Status.FAIL
+
+    def _passed_over(self, verdicts: list[Verdict], refused: dict[str, str | None]) -> str:
+        by_reason: dict[str | None, list[str]] = {}
+        for verdict in verdicts:
+            label = self.artifact(verdict.artifact_sha256).label
+            by_reason.setdefault(refused[verdict.artifact_sha256], []).append(label)
+        return "; ".join(
+            f"{', '.join(labels)} cannot be carried: {reason}"
+            for reason, labels in by_reason.items()
         )
 
     def _judged(self, target: Target) -> bool:
@@ -113,5 +138,5 @@ class Run(Noun):
 
 def _why(verdict: Verdict, rivals: int) -> str:
     text = f"smallest of {rivals} that did not fail" if rivals > 1 else "the only one not failing"
-    still_open = verdict.names(Status.UNDECIDED) + verdict.names(Status.NOT_MEASURED)
+    still_open = verdict.open_checks
     return f"{text}; still open: {', '.join(still_open)}" if still_open else text
