@@ -1,0 +1,4 @@
+// [[ title ]], in version [[ version ]].
+#pragma once
+
+#include "[[ ns ]]/[[ api ]].h"
