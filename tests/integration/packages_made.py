@@ -90,17 +90,28 @@ std = [1.0, 1.0, 2.0, 2.0, 3.0, 3.0]
 """
 
 
-def _job(name, data, models, recipes=("fp32", "int8", "int8-io8")):
+# Every file fails for it.
+STRICT = """
+id = "strict"
+device = "A board without room"
+formats = ["tflite"]
+[budgets.size_bytes]
+max = 1
+source = "a test"
+"""
+
+
+def _job(name, data, models, recipes=("fp32", "int8", "int8-io8"), targets=EVERYWHERE):
     return (
-        HEAD.format(
-            name=name, data=data, targets=json.dumps(EVERYWHERE), recipes=json.dumps(recipes)
-        )
+        HEAD.format(name=name, data=data, targets=json.dumps(targets), recipes=json.dumps(recipes))
         + models
     )
 
 
 def _demo(folder):
-    (folder / "edgekit.toml").write_text(_job("demo", "digits", DEMO))
+    (folder / "strict.toml").write_text(STRICT)
+    job = _job("demo", "digits", DEMO, targets=[*EVERYWHERE, "strict.toml"])
+    (folder / "edgekit.toml").write_text(job)
 
 
 def _colour(folder):
