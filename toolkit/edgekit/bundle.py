@@ -16,6 +16,7 @@ import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 
+from edgekit.archive import BROKEN as BROKEN_ZIP
 from edgekit.errors import ModelLoadError
 
 SUFFIXES = (".zip", ".whl", ".aar", ".tgz")
@@ -25,18 +26,7 @@ MOST_FILES = 20_000
 PACKED_BYTES = 2**26
 
 # What zipfile and tarfile raise for bytes that are no archive.
-BROKEN = (
-    OSError,
-    ValueError,
-    EOFError,
-    RuntimeError,
-    NotImplementedError,
-    IndexError,
-    zipfile.BadZipFile,
-    tarfile.TarError,
-    zlib.error,
-    struct.error,
-)
+BROKEN = (*BROKEN_ZIP, IndexError, tarfile.TarError)
 
 # Of gzip: deflate, no name, no time, no flags, no system that it was made on.
 GZIP_HEADER = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"

@@ -79,8 +79,8 @@ class _Evidence(NamedTuple):
 def _evidence(run: Run, run_folder: Path, artifact: Artifact, target: Target | None) -> _Evidence:
     """Return what proves a file, with the target's kernels.
 
-    A file of a format that runs only on the device lends the samples of another of its model: they
-    prove decoding and preprocessing, and no output is expected.
+    A file of a format that runs only on the device borrows the samples of another of its model:
+    they prove decoding and preprocessing, and no output is expected.
     """
     measured = run.measurement(artifact.sha256, target.kernels if target else "optimized")
     if measured is not None and measured.golden is not None:

@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from edgekit import plugins, process
-from edgekit.core.package import GoldenSample, GoldenTensor, VariantRecord
+from edgekit.core.package import GoldenSample, GoldenTensor, VariantRecord, all_alike
 from edgekit.core.preprocess import upright
-from edgekit.core.tensor import Array, dequantize, quantize
+from edgekit.core.tensor import Array, dequantize, distance, quantize
 from edgekit.devices import local
 from edgekit.errors import EdgekitError, RuntimeFailedError
 
@@ -111,20 +111,6 @@ def _judged(name: str, found: list[_Distance]) -> Outcome:
         return Outcome(name, ok=False, says=f"sample {worst.sample} differs by {figures}")
     samples = len({each.sample for each in found})
     return Outcome(name, ok=True, says=f"{samples} samples, largest difference {figures}")
-
-
-def distance(got: Array, want: Array) -> float:
-    """Return the largest absolute difference of any element; NaN counts as different.
-
-    Raises `ValueError` for another shape.
-    """
-    if got.shape != want.shape:
-        msg = f"got the shape {got.shape}, expected {want.shape}"
-        raise ValueError(msg)
-    a, b = got.astype(np.float64), want.astype(np.float64)
-    with np.errstate(invalid="ignore"):
-        apart = np.where(a == b, 0.0, np.abs(a - b))
-    return float(apart.max(initial=0))
 
 
 def _decoded(sample: GoldenSample, images: dict[str, Path], vectors: bytes) -> Pairs:
@@ -226,17 +212,7 @@ def _compared(golden: list[GoldenSample], outputs: list[Array], vectors: bytes) 
                 return Outcome("inference", ok=False, says=f"sample {k}: {error}")
             found.append(_Distance(k, apart, want.tolerance))
     judged = _judged("inference", found)
-    if judged.ok and _all_alike(golden, vectors):
+    if judged.ok and all_alike(golden, vectors):
         why = "but the golden outputs are all alike: another model could pass too"
         return judged._replace(ok=None, says=f"{judged.says}, {why}")
     return judged
-
-
-def _all_alike(golden: list[GoldenSample], vectors: bytes) -> bool:
-    """Whether the samples' outputs differ from one another by no more than is allowed."""
-    first, *others = golden
-    for sample in others:
-        for one, other in zip(first.outputs, sample.outputs, strict=True):
-            if distance(one.array(vectors), other.array(vectors)) > one.tolerance:
-                return False
-    return bool(others)

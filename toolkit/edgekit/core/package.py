@@ -1,6 +1,7 @@
 """Package: what an app developer takes, what goes into it, and the manifest that stands in it."""
 
 import math
+from collections.abc import Iterable
 from typing import Annotated
 
 import numpy as np
@@ -13,7 +14,7 @@ from edgekit.core.naming import Names
 from edgekit.core.noun import Noun
 from edgekit.core.preprocess import Preprocess
 from edgekit.core.target import Target
-from edgekit.core.tensor import Array, TensorSpec
+from edgekit.core.tensor import Array, TensorSpec, distance
 from edgekit.core.verdict import Status, Verdict
 
 MANIFEST = "manifest.json"
@@ -64,6 +65,19 @@ class GoldenSample(Noun):
     outputs: tuple[GoldenTensor, ...] = ()
     values: tuple[GoldenTensor, ...] = ()
     top: int | None = None
+
+
+def all_alike(samples: Iterable[GoldenSample], vectors: bytes) -> bool:
+    """Whether no golden output differs from the first sample's by more than is allowed.
+
+    Then the outputs prove little: another model could pass too. One sample alone is not alike.
+    """
+    first, *others = [sample.outputs for sample in samples if sample.outputs] or [()]
+    return bool(others) and all(
+        distance(one.array(vectors), other.array(vectors)) <= one.tolerance
+        for outputs in others
+        for one, other in zip(first, outputs, strict=True)
+    )
 
 
 class Variant(Noun):
@@ -127,6 +141,11 @@ class Content(Noun):
     def first(self) -> Variant:
         """Return the variant that an app gets unless it asks for another."""
         return self.variants[0]
+
+    @property
+    def is_classifier(self) -> bool:
+        """Whether an app gets a `Classifier` of pictures; else it gets a `Predictor`."""
+        return self.takes_image and self.card.task == "classification"
 
     @property
     def by_quality(self) -> tuple[Variant, ...]:

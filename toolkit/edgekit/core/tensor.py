@@ -38,6 +38,20 @@ class TensorSpec(Noun):
         return f"{self.dtype} {shape}, q = round(x / {self.scale:.9g}) + ({self.zero_point})"
 
 
+def distance(got: Array, want: Array) -> float:
+    """Return the largest absolute difference of any element; NaN counts as different.
+
+    Raises `ValueError` for another shape.
+    """
+    if got.shape != want.shape:
+        msg = f"got the shape {got.shape}, expected {want.shape}"
+        raise ValueError(msg)
+    a, b = got.astype(np.float64), want.astype(np.float64)
+    with np.errstate(invalid="ignore"):
+        apart = np.where(a == b, 0.0, np.abs(a - b))
+    return float(apart.max(initial=0))
+
+
 def quantize(values: Array, spec: TensorSpec) -> Array:
     """Turn real `values` into elements of `spec`: `round(x / scale) + zero_point`, clipped.
 

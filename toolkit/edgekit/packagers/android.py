@@ -4,8 +4,6 @@ import hashlib
 from collections.abc import Iterable
 from typing import Any
 
-import numpy as np
-
 from edgekit import bundle
 from edgekit.core.artifact import Artifact
 from edgekit.core.package import (
@@ -16,6 +14,7 @@ from edgekit.core.package import (
     GoldenSample,
     GoldenTensor,
     Variant,
+    all_alike,
 )
 from edgekit.core.preprocess import Preprocess
 from edgekit.core.tensor import TensorSpec
@@ -115,18 +114,13 @@ def usage(content: Content) -> str:
     return _rendered(content, "usage.md").decode()
 
 
-def is_classifier(content: Content) -> bool:
-    """Whether the API is a `Classifier` of pictures; else it is a `Predictor`."""
-    return content.takes_image and content.card.task == "classification"
-
-
 def _runtime(content: Content) -> Dependency:
     return RUNTIMES["tflite" if content.first.artifact.format == "tflite" else "executorch"]
 
 
 def _sources(content: Content) -> dict[str, bytes]:
     """Return the Kotlin files by their paths in the module."""
-    api = "Classifier" if is_classifier(content) else "Predictor"
+    api = "Classifier" if content.is_classifier else "Predictor"
     wanted = [each for each in (*SOURCES, api) if content.takes_image or each != "Images"]
     folder = f"kotlin/dev/edgekit/{content.names.snake}"
     session = "litert" if content.first.artifact.format == "tflite" else "executorch"
@@ -167,11 +161,15 @@ def _rendered(content: Content, template: str) -> bytes:
         runtime_artifact=artifact,
         runtime_version=runtime.version,
         takes_image=content.takes_image,
-        is_classifier=is_classifier(content),
+        is_classifier=content.is_classifier,
         has_labels=LABELS in content.assets,
         labels_sha256=hashlib.sha256(content.assets.get(LABELS, b"")).hexdigest(),
         input_names=[_text(each.name) for each in content.first.artifact.named_inputs],
-        alike=_listed(_text(each.name) for each in content.variants if _are_alike(content, each)),
+        alike=_listed(
+            _text(each.name)
+            for each in content.variants
+            if all_alike(each.golden, content.assets[VECTORS])
+        ),
         variants=_variants(content),
         by_quality=[_text(each.name) for each in content.by_quality],
     )
@@ -265,18 +263,6 @@ def _border(spec: TensorSpec) -> dict[str, str]:
         "dtype": spec.dtype.upper(),
         "quantization": f"Quantization({spec.scale!r}, {spec.zero_point})" if scaled else "null",
     }
-
-
-def _are_alike(content: Content, variant: Variant) -> bool:
-    """Whether no golden output differs from another by more than is allowed."""
-    vectors = content.assets[VECTORS]
-    compared = [sample.outputs for sample in variant.golden if sample.outputs]
-    return len(compared) > 1 and all(
-        np.abs(golden.array(vectors) - first.array(vectors).astype(np.float64)).max(initial=0)
-        <= first.tolerance
-        for outputs in compared
-        for first, golden in zip(compared[0], outputs, strict=True)
-    )
 
 
 def _golden(content: Content, sample: GoldenSample, *, is_probe: bool) -> dict[str, Any]:

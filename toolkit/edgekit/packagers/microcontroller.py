@@ -149,7 +149,7 @@ class _Model(NamedTuple):
 
 def _values(content: Content) -> dict[str, Any]:
     """Return all that the templates ask for."""
-    snake, labelled = content.names.snake, content.card.task == "classification"
+    snake = content.names.snake
     ns = snake if snake.endswith("_model") else f"{snake}_model"
     models = {variant.name: _model(variant, content) for variant in content.variants}
     first = content.first
@@ -163,8 +163,8 @@ def _values(content: Content) -> dict[str, Any]:
         "version": content.version,
         "author": "unknown",
         "sentence": " ".join(content.card.description.split()) or "A model for microcontrollers.",
-        "api": "classifier" if labelled and content.takes_image else "predictor",
-        "labelled": labelled and content.takes_image and bool(content.labels),
+        "api": "classifier" if content.is_classifier else "predictor",
+        "labelled": content.is_classifier and bool(content.labels),
         "labels": [_text(label) for label in content.labels],
         "classes": _elements(first.artifact.outputs[0]),
         "inputs": len(first.artifact.inputs),

@@ -123,14 +123,13 @@ def dependencies(content: Content) -> tuple[Dependency, ...]:
 
 def usage(content: Content) -> str:
     """Return how to install the wheel, call it and run its self-test."""
-    is_classifier = _api(content) == "Classifier"
     return render(
         "python",
         "usage.md.j2",
         module=module(content),
         wheel=f"{name(content)}{SUFFIX}",
         runtime=_requires(content)[0].split(">")[0],
-        is_classifier=is_classifier,
+        is_classifier=content.is_classifier,
         is_litert=RUNTIMES[content.first.artifact.format] == "litert",
         takes_image=content.takes_image,
         inputs=[
@@ -148,8 +147,7 @@ def _words(spec: TensorSpec) -> str:
 
 
 def _api(content: Content) -> str:
-    classifies = content.takes_image and content.card.task == "classification"
-    return "Classifier" if classifies else "Predictor"
+    return "Classifier" if content.is_classifier else "Predictor"
 
 
 def _source(stem: str) -> bytes:

@@ -146,12 +146,8 @@ def _runtime(content: Content) -> Runtime:
     return RUNTIMES[content.first.artifact.format]
 
 
-def _classifies(content: Content) -> bool:
-    return content.takes_image and content.card.task == "classification"
-
-
 def _class_name(content: Content) -> str:
-    return "Classifier" if _classifies(content) else "Predictor"
+    return "Classifier" if content.is_classifier else "Predictor"
 
 
 def _title(content: Content) -> str:
@@ -268,7 +264,7 @@ def _facing(content: Content, file: str) -> bytes:
         "web",
         file,
         title=_title(content),
-        classifies=_classifies(content),
+        classifies=content.is_classifier,
         takes_image=content.takes_image,
     )
 
@@ -289,7 +285,7 @@ def _demo(content: Content) -> dict[str, bytes]:
         "web",
         "demo/demo.js",
         class_name=_class_name(content),
-        classifies=_classifies(content),
+        classifies=content.is_classifier,
         takes_image=content.takes_image,
     )
     made = {
@@ -312,7 +308,7 @@ def usage(content: Content) -> str:
         archive=f"{name(content)}{SUFFIX}",
         runtime=runtime,
         class_name=_class_name(content),
-        classifies=_classifies(content),
+        classifies=content.is_classifier,
         takes_image=content.takes_image,
         inputs=[_in_words(spec) for spec in content.first.artifact.named_inputs],
     )

@@ -115,8 +115,7 @@ def usage(content: Content) -> str:
 
 def entry(content: Content) -> str:
     """Return the class that an app calls."""
-    is_classifier = content.takes_image and content.card.task == "classification"
-    return "Classifier" if is_classifier else "Predictor"
+    return "Classifier" if content.is_classifier else "Predictor"
 
 
 def comment(text: str) -> str:
@@ -136,7 +135,7 @@ def _own_sources(content: Content) -> dict[str, bytes]:
         "Runtime.swift": render("apple", f"{runtime.source}.swift"),
         "SelfTest.swift": render("apple", "SelfTest.swift", takes_image=takes_image),
         "SelfTestStages.swift": render(
-            "apple", "SelfTestStages.swift", is_classifier=entry(content) == "Classifier"
+            "apple", "SelfTestStages.swift", is_classifier=content.is_classifier
         ),
         "Variants.swift": variants_file(content),
     }

@@ -4,7 +4,7 @@ import hashlib
 import math
 from typing import Any
 
-from edgekit.core.package import Content, GoldenSample, GoldenTensor, Variant
+from edgekit.core.package import LABELS, Content, GoldenSample, GoldenTensor, Variant
 from edgekit.core.preprocess import Preprocess
 from edgekit.core.tensor import TensorSpec
 from edgekit.render import render
@@ -37,14 +37,14 @@ def variants_file(content: Content) -> bytes:
         "apple",
         "Variants.swift",
         has_labels=_truth(bool(content.labels)),
-        labels_sha256=string(_lines_sha256(content.labels) if content.labels else ""),
+        labels_sha256=string(_labels_sha256(content)),
         by_quality=", ".join(string(variant.name) for variant in content.by_quality),
         variants=[_variant(variant, content) for variant in content.variants],
     )
 
 
-def _lines_sha256(labels: tuple[str, ...]) -> str:
-    return hashlib.sha256("".join(f"{label}\n" for label in labels).encode()).hexdigest()
+def _labels_sha256(content: Content) -> str:
+    return hashlib.sha256(content.assets[LABELS]).hexdigest() if content.labels else ""
 
 
 def _truth(value: object) -> str:
