@@ -25,7 +25,7 @@ def call(assets):
 
 def test_the_answer_and_the_progress_come_back(call):
     assert call("echo", {"a": [1, None]}) == {"a": [1, None]}
-    assert call.progress == [{"done": 1, "total": 2}]
+    assert call.progress == [process.Progress(done=1, total=2)]
 
 
 def test_an_error_crosses_as_it_was(call):

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from pydantic import ValidationError
 
-from edgekit import plugins, store
+from edgekit import plugins, process, store
 from edgekit.core import borders
 from edgekit.core.artifact import Artifact, ModelSource, Parity
 from edgekit.core.card import ModelCard
@@ -195,10 +195,10 @@ def _call_export(payload: dict[str, Any], work: Workspace, update: Update) -> di
     """Run the export job. A crash before the model is loaded is the file's fault."""
     loaded = False
 
-    def watch(event: dict[str, Any]) -> None:
+    def watch(progress: process.Progress) -> None:
         nonlocal loaded
-        loaded = loaded or "loaded" in event
-        update(event)
+        loaded = loaded or progress.loaded
+        update(progress)
 
     def died(message: str, hint: str) -> EdgekitError:
         return ExportError(message, hint) if loaded else ModelLoadError(message, hint)

@@ -106,7 +106,7 @@ def export(payload: dict[str, Any]) -> dict[str, Any]:
         ModelCard.model_validate(payload["card"]),
     )
     exporter, model = plugins.load("exporters", payload["format"]), _load(payload)
-    process.report(loaded=True)
+    process.report(process.Progress(loaded=True))
     calibration = payload.get("calibration")
     representative = _fitting(model, calibration) if calibration else None
     _check_shapes(model)

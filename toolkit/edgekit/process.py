@@ -24,17 +24,27 @@ import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from edgekit.errors import EdgekitError, InternalError, StorageError, from_record
-
-Progress = Callable[[dict[str, Any]], None]
 
 PR_SET_PDEATHSIG = 1
 LOG_TAIL = 1500
 
 # A model that wants more than this would take the machine down with it.
 MEMORY_BYTES = int(0.8 * os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+
+
+class Progress(NamedTuple):
+    """How far a job is: `done` of `total` parts, where it counts them.
+
+    `loaded` says that its model is loaded; `accuracy` is the fraction that training has reached.
+    """
+
+    loaded: bool = False
+    done: int | None = None
+    total: int | None = None
+    accuracy: float | None = None
 
 
 @dataclass(frozen=True)
@@ -60,7 +70,7 @@ def call(
     failure: Callable[[str, str], EdgekitError],
     *,
     limits: Limits | None = None,
-    progress: Progress | None = None,
+    progress: Callable[[Progress], None] | None = None,
     environment: dict[str, str] | None = None,
 ) -> dict[str, Any]:
     """Run `module:function` with `payload` in a child process and return its answer.
@@ -97,10 +107,10 @@ def run_program(argv: list[str], limits: Limits, environment: dict[str, str]) ->
             raise JobDied(_how_it_ended(code), child.log())
 
 
-def report(**event: Any) -> None:
-    """Send a progress event from inside a job to the parent; does nothing outside of a job."""
+def report(progress: Progress) -> None:
+    """Tell the parent from inside a job how far it is; does nothing outside of a job."""
     if _answer_stream is not None:
-        _answer_stream.write(json.dumps({"progress": event}) + "\n")
+        _answer_stream.write(json.dumps({"progress": progress._asdict()}) + "\n")
         _answer_stream.flush()
 
 
@@ -203,7 +213,9 @@ def _quiet() -> dict[str, str]:
     }
 
 
-def _listen(child: _Child, answer: int, progress: Progress | None) -> dict[str, Any]:
+def _listen(
+    child: _Child, answer: int, progress: Callable[[Progress], None] | None
+) -> dict[str, Any]:
     """Read JSON lines until the child closes the pipe; return the last that is no progress."""
     result: dict[str, Any] | None = None
     pending = b""
@@ -221,7 +233,7 @@ def _listen(child: _Child, answer: int, progress: Progress | None) -> dict[str, 
                 if "progress" not in message:
                     result = message
                 elif progress:
-                    progress(message["progress"])
+                    progress(Progress(**message["progress"]))
     code = child.wait()
     if result is None:
         raise JobDied(_how_it_ended(code), child.log())

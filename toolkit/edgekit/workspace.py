@@ -18,7 +18,7 @@ from edgekit.core.tensor import Layout
 from edgekit.errors import DataError, EdgekitError
 from edgekit.samples import Samples, open_dataset
 
-Update = Callable[[dict[str, Any]], None]
+Update = Callable[[process.Progress], None]
 Step = Callable[[str], AbstractContextManager[Update]]
 
 

@@ -10,7 +10,7 @@ from edgekit.errors import DataError
 
 def echo(payload):
     print("chatter on stdout must not be taken for an answer")
-    process.report(done=1, total=2)
+    process.report(process.Progress(done=1, total=2))
     return payload
 
 

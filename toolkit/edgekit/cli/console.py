@@ -12,6 +12,7 @@ from edgekit.errors import EdgekitError
 
 if TYPE_CHECKING:
     from edgekit.core.table import Table
+    from edgekit.process import Progress
     from edgekit.workspace import Step, Update
 
 
@@ -73,36 +74,38 @@ def steps() -> Iterator["Step"]:
     from rich.progress import (
         BarColumn,
         MofNCompleteColumn,
-        Progress,
         SpinnerColumn,
         TextColumn,
         TimeElapsedColumn,
     )
+    from rich.progress import Progress as Bar
 
     columns = (
         SpinnerColumn(),
-        TextColumn("{task.description}"),
+        # Names of models are no markup.
+        TextColumn("{task.description}", markup=False),
         BarColumn(20),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
     )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+    with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
 
         @contextlib.contextmanager
         def live(label: str) -> Iterator["Update"]:
-            task, start = progress.add_task(label, total=None), time.monotonic()
+            task, start = bar.add_task(label, total=None), time.monotonic()
 
-            def update(event: dict[str, Any]) -> None:
-                text = f"{label}: {100 * event['accuracy']:.1f} %" if "accuracy" in event else label
-                progress.update(
-                    task, completed=event["done"], total=event["total"], description=text
-                )
+            def update(event: "Progress") -> None:
+                reached = "" if event.accuracy is None else f": {100 * event.accuracy:.1f} %"
+                bar.update(task, completed=event.done, total=event.total)
+                bar.update(task, description=f"{label}{reached}")
 
             try:
                 yield update
-                progress.console.print(f"{label} ({time.monotonic() - start:.1f} s)")
+                bar.console.print(
+                    f"{label} ({time.monotonic() - start:.1f} s)", markup=False, highlight=False
+                )
             finally:
-                progress.remove_task(task)
+                bar.remove_task(task)
 
         yield live
 

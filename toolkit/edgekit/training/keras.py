@@ -62,7 +62,8 @@ def _Reporting(epochs: int) -> Any:  # noqa: N802 - a callback; keras is importe
     import keras
 
     def tell(epoch: int, logs: dict[str, float]) -> None:
-        process.report(done=epoch + 1, total=epochs, accuracy=float(logs["val_accuracy"]))
+        accuracy = float(logs["val_accuracy"])
+        process.report(process.Progress(done=epoch + 1, total=epochs, accuracy=accuracy))
 
     return keras.callbacks.LambdaCallback(on_epoch_end=tell)
 

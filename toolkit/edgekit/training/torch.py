@@ -47,7 +47,7 @@ def fit(
             accuracy = _accuracy(model, *selection)
             log.add_scalar("epoch_loss", loss, epoch)
             log.add_scalar("epoch_val_accuracy", accuracy, epoch)
-            process.report(done=epoch, total=settings.epochs, accuracy=accuracy)
+            process.report(process.Progress(done=epoch, total=settings.epochs, accuracy=accuracy))
             if accuracy > best:
                 best, best_epoch, state = accuracy, epoch, copy.deepcopy(net.state_dict())
             if epoch - best_epoch >= settings.patience:
