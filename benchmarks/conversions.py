@@ -18,16 +18,20 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from edgekit import modelfile, plugins, store
-from edgekit.convert import Model, check_possible, convert
+from edgekit import formats
 from edgekit.core.card import ModelCard
 from edgekit.core.measurement import Measurement
 from edgekit.core.recipe import parse_recipe
 from edgekit.errors import ExportError, MissingExtraError, ModelLoadError
-from edgekit.measure import baseline, measure
-from edgekit.train import train
-from edgekit.validate import subjects
-from edgekit.workspace import Settings, Workspace, workspace
+from edgekit.pipeline.convert import convert
+from edgekit.pipeline.measure import baseline, measure
+from edgekit.pipeline.plan import check_possible
+from edgekit.pipeline.train import train
+from edgekit.pipeline.validate import subjects
+from edgekit.pipeline.workspace import Settings, Workspace, workspace
+from edgekit.sources import cards, resolve
+from edgekit.sources.model import Model
+from edgekit.system import store
 
 ROOT = Path(__file__).parents[1]
 PAGE, RECORD = ROOT / "docs" / "conversions.md", ROOT / "docs" / "conversions.json"
@@ -108,8 +112,8 @@ def make_sources(folder: Path) -> None:
     for framework, suffix in (("keras", ".keras"), ("torch", ".pt2")):
         with workspace(Settings(), data="digits") as work:
             for name in ZOO:
-                source = modelfile.resolve(name, framework=framework)
-                card = modelfile.card_of(source)
+                source = resolve.resolve(name, framework=framework)
+                card = cards.card_of(source)
                 assert card
                 training = card.training.model_copy(update={"epochs": EPOCHS})
                 model = Model(source, card.model_copy(update={"training": training}))
@@ -121,8 +125,8 @@ def make_sources(folder: Path) -> None:
 def model_of(row: Row) -> Model:
     """Return a row's model with its card."""
     weights = Path(row.weights) if row.weights else None
-    source = modelfile.resolve(row.ref, weights=weights)
-    return Model(source, modelfile.card_of(source) or ModelCard(name="model"))
+    source = resolve.resolve(row.ref, weights=weights)
+    return Model(source, cards.card_of(source) or ModelCard(name="model"))
 
 
 def cells(row: Row, todo: list[tuple[str, str]]) -> dict[str, Cell]:
@@ -141,7 +145,7 @@ def cell(row: Row, model: Model, form: str, recipe: str, work: Workspace) -> Cel
     try:
         check_possible(model.source, form, chosen)
         made = convert(model, form, chosen, work)
-        if plugins.load("exporters", form).RUNTIME is None:
+        if formats.exporter(form).RUNTIME is None:
             return {"outcome": "not run here", "size_bytes": made.artifact.size_bytes}
         if row.data is None:
             assert made.artifact.parity
@@ -174,14 +178,14 @@ def attempts(row: Row) -> list[tuple[str, str]]:
     """Return every format by the row's recipes; one that has no fp32 is refused by name."""
     return [
         (form, name)
-        for form in plugins.names("exporters")
+        for form in formats.exporters()
         for name in row.recipes
         if name == "fp32" or _has(form, name)
     ]
 
 
 def _has(form: str, recipe: str) -> bool:
-    refusal = plugins.load("exporters", form).refusal(parse_recipe(recipe, calibration_n=1))
+    refusal = formats.exporter(form).refusal(parse_recipe(recipe, calibration_n=1))
     return refusal is None
 
 
@@ -236,7 +240,7 @@ def render(record: Record) -> str:
     table = record["conversions"]
     for recipe in ("fp32", "int8"):
         columns = [
-            form for form in plugins.names("exporters")
+            form for form in formats.exporters()
             if any(f"{form} {recipe}" in cells for cells in table.values())
         ]  # fmt: skip
         lines += [f"## {recipe}", "", "| model | " + " | ".join(f"`{c}`" for c in columns) + " |"]

@@ -13,11 +13,12 @@ from pathlib import Path
 
 import numpy as np
 
-from edgekit import modelfile
-from edgekit.convert import Converted, Model, convert
 from edgekit.core.recipe import parse_recipe
 from edgekit.devices import local
-from edgekit.workspace import Settings, Workspace, workspace
+from edgekit.pipeline.convert import Converted, convert
+from edgekit.pipeline.workspace import Settings, Workspace, workspace
+from edgekit.sources import cards, resolve
+from edgekit.sources.model import Model
 
 NETS = ("mobilenet", "resnet8")
 RECIPES = ("fp32", "int8")
@@ -27,11 +28,11 @@ PADDED = Path(__file__).with_name("padded.py")
 
 def files(name: str, recipe: str, work: Workspace) -> dict[str, Converted]:
     """Return the ExecuTorch file of a net from each framework."""
-    zoo = modelfile.resolve(name, framework="torch")
-    card = modelfile.card_of(zoo)
+    zoo = resolve.resolve(name, framework="torch")
+    card = cards.card_of(zoo)
     assert card
-    padded = modelfile.resolve(f"{PADDED}:{name}").model_copy(update={"arguments": zoo.arguments})
-    sources = {"keras": modelfile.resolve(name, framework="keras"), "zoo": zoo, "padded": padded}
+    padded = resolve.resolve(f"{PADDED}:{name}").model_copy(update={"arguments": zoo.arguments})
+    sources = {"keras": resolve.resolve(name, framework="keras"), "zoo": zoo, "padded": padded}
     chosen = parse_recipe(recipe, calibration_n=100)
     return {
         label: convert(Model(source, card), "executorch", chosen, work)

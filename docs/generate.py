@@ -9,8 +9,8 @@ import json
 import os
 from pathlib import Path
 
-from edgekit import targets
 from edgekit.cli.app import app
+from edgekit.pipeline import targets
 
 ROOT = Path(__file__).parents[1]
 VERBS = (

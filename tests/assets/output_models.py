@@ -10,13 +10,13 @@ from pathlib import Path
 import numpy as np
 import onnx
 
-from edgekit import plugins
-from edgekit.convert import base_of
+from edgekit import formats
 from edgekit.core.artifact import FloatModel, ModelSource
 from edgekit.core.card import ModelCard
 from edgekit.core.preprocess import Preprocess
 from edgekit.core.recipe import parse_recipe
 from edgekit.core.tensor import TensorSpec
+from edgekit.pipeline.plan import base_of
 
 CARDS = {
     "conv": ModelCard(name="conv", preprocess=Preprocess(colour="L")),
@@ -195,7 +195,7 @@ def float_model(framework, native, predict, arrays, layout):
 
 def export(model, arrays, net, name, recipe, folder):
     """Export, through the file that the wanted one derives from; return path, facts and arrays."""
-    exporter = plugins.load("exporters", name)
+    exporter = formats.exporter(name)
     chosen = parse_recipe(recipe, calibration_n=100)
     assert exporter.refusal(chosen) is None
     base = base_of(model.hub, name, chosen)

@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 
-from edgekit import flatbuffer
+from edgekit.formats.tflite import file as tflite_file
 
 
 def run_python(code, cwd):
@@ -263,7 +263,7 @@ def test_pytorch_becomes_tflite_for_a_phones_camera(edgekit, tmp_path, shared_ca
         assert artifact["inputs"][0]["shape"] == [1, 32, 32, 1]
         assert "TRANSPOSE" not in artifact["op_histogram"]
         assert artifact["min_runtime"]
-        found = flatbuffer.read(tmp_path / f"mobilenet-{artifact['recipe']['name']}.tflite")
+        found = tflite_file.read(tmp_path / f"mobilenet-{artifact['recipe']['name']}.tflite")
         assert found.op_versions["DEPTHWISE_CONV_2D"] >= 1
         assert found.metadata
 

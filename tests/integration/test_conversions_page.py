@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from edgekit.workspace import Settings, workspace
+from edgekit.pipeline.workspace import Settings, workspace
 
 ROOT = Path(__file__).parents[2]
 

@@ -5,7 +5,7 @@ import resource
 
 import pytest
 
-from edgekit import plugins
+from edgekit import formats
 
 
 def convert(edgekit, tiny, card, *more, env):
@@ -17,7 +17,7 @@ def convert(edgekit, tiny, card, *more, env):
 
 
 def test_every_recipe_gives_a_file_that_is_what_it_says(edgekit, tiny, card, shared_cache):
-    known = plugins.load("exporters", tiny[1]).RECIPES
+    known = formats.exporter(tiny[1]).RECIPES
     recipes = [part for name in known for part in ("-q", name)]
     done = convert(edgekit, tiny, card, *recipes, env=shared_cache)
     assert done.returncode == 0, done.stderr

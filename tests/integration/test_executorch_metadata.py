@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 
-from edgekit import lowering_metadata, plugins
+from edgekit import formats
 from edgekit.core.artifact import FloatModel, ModelSource
 from edgekit.core.card import ModelCard
 from edgekit.core.preprocess import Preprocess
@@ -15,7 +15,8 @@ from edgekit.core.recipe import RECIPES
 from edgekit.core.tensor import TensorSpec
 from edgekit.devices import local
 from edgekit.errors import ModelLoadError
-from edgekit.inspection import inspect
+from edgekit.formats.executorch import metadata
+from edgekit.formats.inspection import inspect
 
 pytestmark = pytest.mark.torch
 
@@ -72,7 +73,7 @@ def samples():
 
 
 def export(model, samples, path, recipe="fp32", name="executorch", card=CARD):
-    exporter = plugins.load("exporters", name)
+    exporter = formats.exporter(name)
     return exporter.export(model, RECIPES[recipe], samples, path, card)
 
 
@@ -90,7 +91,7 @@ def outputs(path, samples, folder):
 def test_it_changes_nothing_of_the_program(model, samples, tmp_path, monkeypatch):
     facts = export(model, samples, tmp_path / "with.pte", "int8")
     again = export(model, samples, tmp_path / "again.pte", "int8")
-    monkeypatch.setattr(lowering_metadata, "constant_methods", lambda *_: {})
+    monkeypatch.setattr(metadata, "constant_methods", lambda *_: {})
     bare = export(model, samples, tmp_path / "bare.pte", "int8")
     assert facts == again == bare
     sizes = {name: (tmp_path / f"{name}.pte").stat().st_size for name in ("with", "bare")}

@@ -12,8 +12,9 @@ import hostile
 import numpy as np
 import pytest
 
-from edgekit import modelfile, plugins
+from edgekit import formats
 from edgekit.errors import EdgekitError
+from edgekit.sources import resolve
 
 ZIPS = ("tiny.keras", "tiny.pt2", "tiny.pth", "tiny.ckpt", "tiny.torchscript", "tiny.mar")
 AS_WEIGHTS = {"pth", "ckpt", "safetensors"}
@@ -47,8 +48,8 @@ def corpus(tmp_path_factory, assets):
 def source_of(path, factory):
     """Return the ModelSource, or the error that names the file before anything is loaded."""
     if path.suffix[1:] in AS_WEIGHTS and path.stat().st_size:
-        return modelfile.resolve(factory, weights=path)
-    return modelfile.resolve(str(path))
+        return resolve.resolve(factory, weights=path)
+    return resolve.resolve(str(path))
 
 
 def answers_of(sources, folder):
@@ -129,4 +130,4 @@ def test_a_saved_model_that_acts_outside_of_itself_is_refused(edgekit, tmp_path)
 
 def test_every_source_is_in_the_corpus():
     kinds = {"keras", "onnx", "savedmodel", "tflite", "timm", "torch"}
-    assert set(plugins.names("sources")) == kinds
+    assert set(formats.loaders()) == kinds

@@ -8,13 +8,14 @@ import sys
 import numpy as np
 import pytest
 
-from edgekit import plugins
+from edgekit import formats, runtimes
 from edgekit.core.artifact import FloatModel, ModelSource
 from edgekit.core.card import ModelCard
 from edgekit.core.recipe import RECIPES, Recipe
 from edgekit.core.tensor import TensorSpec, dequantize, quantize
 from edgekit.devices import local
 from edgekit.errors import ExportError, MissingExtraError
+from edgekit.system import packages
 
 pytestmark = pytest.mark.torch
 
@@ -71,7 +72,7 @@ def float_model(nets, name):
 def export(name, made, recipe, folder):
     net, samples = made
     path = folder / "model.pte"
-    exporter = plugins.load("exporters", name)
+    exporter = formats.exporter(name)
     return exporter.export(net, RECIPES[recipe], samples, path, ModelCard(name="net")), path
 
 
@@ -114,7 +115,7 @@ def test_a_file_for_xnnpack_computes_what_its_model_computes(model, tmp_path, na
     exported, path = export("executorch", made, recipe, tmp_path)
     assert parts in {None, exported.delegated.subgraphs}
     assert difference(exported, path, made, tmp_path) < ALLOWED[recipe]
-    facts = plugins.load("inspectors", "executorch").inspect(path)
+    facts = formats.inspector("executorch").inspect(path)
     assert facts["delegates"] == ["XnnpackBackend"]
     assert facts["delegated_subgraphs"] == exported.delegated.subgraphs
     for key, specs in (("inputs", exported.inputs), ("outputs", exported.outputs)):
@@ -131,7 +132,7 @@ def test_a_file_for_the_portable_kernels_does_too(model, tmp_path, name, recipe)
     made = model(name)
     exported, path = export("executorch_portable", made, recipe, tmp_path)
     assert exported.delegated.delegated == 0
-    assert plugins.load("inspectors", "executorch").inspect(path)["delegates"] == []
+    assert formats.inspector("executorch").inspect(path)["delegates"] == []
     assert difference(exported, path, made, tmp_path) < ALLOWED[recipe]
 
 
@@ -140,12 +141,12 @@ def test_a_file_for_batches_takes_every_size_up_to_its_largest(model, tmp_path, 
     net, samples = model(name)
     path, most = tmp_path / "model.pte", 20
     several = RECIPES[recipe].model_copy(update={"batch_max": most})
-    exporter = plugins.load("exporters", "executorch")
+    exporter = formats.exporter("executorch")
     exported = exporter.export(net, several, samples, path, ModelCard(name="net"))
     assert exported.inputs[0].shape == (-1, 3, 16, 16)
     assert exported.outputs[0].shape[0] == -1
     assert exported.delegated.subgraphs == 1
-    runtime = plugins.load("runtimes", "executorch")
+    runtime = runtimes.open("executorch")
     runtime.prepare()
     session = runtime.open_session(path, 1, "optimized")
     for batch in (1, 2, most):
@@ -170,13 +171,13 @@ def test_a_file_for_batches_takes_every_size_up_to_its_largest(model, tmp_path, 
 )
 def test_what_cannot_run_here_is_made_and_says_so(model, tmp_path, name, recipe, delegate):
     try:
-        plugins.versions(plugins.load("exporters", name).PACKAGES)
+        packages.versions(formats.exporter(name).PACKAGES)
     except MissingExtraError as error:
         pytest.skip(error.message)
     exported, path = export(name, model("pooled"), recipe, tmp_path)
-    assert plugins.load("exporters", name).RUNTIME is None
+    assert formats.exporter(name).RUNTIME is None
     assert any("not run here" in note for note in exported.notes)
-    facts = plugins.load("inspectors", "executorch").inspect(path)
+    facts = formats.inspector("executorch").inspect(path)
     assert facts["delegates"] == [delegate]
     assert facts["delegated_subgraphs"] == exported.delegated.subgraphs >= 1
     border = "int8" if recipe == "int8-io8" else "float32"
@@ -207,7 +208,7 @@ def test_a_program_of_one_batch_is_refused_for_several(model, tmp_path):
     program = torch.export.export(net.native, (torch.zeros(1, 3, 16, 16),))
     fixed = dataclasses.replace(net, native=program.module())
     several = RECIPES["fp32"].model_copy(update={"batch_max": 4})
-    exporter = plugins.load("exporters", "executorch")
+    exporter = formats.exporter("executorch")
     with pytest.raises(ExportError, match="cannot be exported for batches of 1 to 4"):
         exporter.export(fixed, several, samples, tmp_path / "model.pte", ModelCard(name="net"))
 
@@ -219,11 +220,9 @@ def test_code_that_cannot_be_exported_is_named_with_its_line(model, tmp_path):
     assert "torch_nets.py:" in caught.value.message
 
 
-@pytest.mark.parametrize(
-    "name", [n for n in plugins.names("exporters") if n.startswith("executorch")]
-)
+@pytest.mark.parametrize("name", [n for n in formats.exporters() if n.startswith("executorch")])
 def test_what_a_backend_cannot_do_is_refused_by_name(name):
-    exporter = plugins.load("exporters", name)
+    exporter = formats.exporter(name)
     refused = {recipe for recipe in RECIPES if exporter.refusal(RECIPES[recipe])}
     assert refused == {
         "executorch": set(),

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgekit import onnxfile
 from edgekit.errors import ModelLoadError
+from edgekit.formats.onnx import file as onnx_file
 
 pytestmark = pytest.mark.torch
 onnx = pytest.importorskip("onnx")
@@ -52,7 +52,7 @@ def one_op(op, operands, opset, outputs=1, domain="", **attributes):
     graph = helper.make_graph([node], "test", inputs, infos, constants)
     imports = [helper.make_opsetid("", opset)]
     if domain:
-        imports.append(helper.make_opsetid(domain, 3 if domain == onnxfile.ML else 1))
+        imports.append(helper.make_opsetid(domain, 3 if domain == onnx_file.ML else 1))
     model = helper.make_model(graph, opset_imports=imports)
     model.ir_version = 8
     return _with_outputs(model)
@@ -67,16 +67,16 @@ def _with_outputs(model):
 
 
 def build(model):
-    from edgekit import onnx_import
+    from edgekit.formats.onnx import to_torch
 
-    return onnx_import.to_module(onnxfile.fold(model, Path("test")))
+    return to_torch.to_module(onnx_file.fold(model, Path("test")))
 
 
 def agrees(model, *arrays, tolerance=1e-5):
     """Hold module and exported program against ONNX Runtime; return the module."""
     import torch
 
-    session = onnxfile.session(model, Path("test"))
+    session = onnx_file.session(model, Path("test"))
     names = [item.name for item in session.get_inputs()]
     expected = session.run(None, dict(zip(names, arrays, strict=True)))
     module = build(model)
@@ -488,7 +488,7 @@ def test_the_other_gru_and_rnn():
 
 
 def test_classical():
-    ml = onnxfile.ML
+    ml = onnx_file.ML
     x = rand(1, 3)
     check("Scaler", [x], domain=ml, offset=[1.0, 2.0, 3.0], scale=[0.5, 1.0, 2.0])
     for norm in ("MAX", "L1", "L2"):

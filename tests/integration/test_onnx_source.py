@@ -5,11 +5,11 @@ import dataclasses
 import numpy as np
 import pytest
 
-from edgekit import onnx_import
 from edgekit.core.artifact import ModelSource
 from edgekit.core.card import ModelCard
 from edgekit.core.preprocess import Preprocess
-from edgekit.sources import onnx as source
+from edgekit.formats.onnx import loader as source
+from edgekit.formats.onnx import to_torch
 
 pytestmark = pytest.mark.torch
 onnx = pytest.importorskip("onnx")
@@ -24,7 +24,7 @@ def load(path, card=None):
     )
     model = source.load(reference, card or ModelCard(name="net"), trust=False)
     # As the job does for exporters of PyTorch models.
-    return dataclasses.replace(model, native=onnx_import.to_module(model.native))
+    return dataclasses.replace(model, native=to_torch.to_module(model.native))
 
 
 def agrees(model, n=3, tolerance=1e-5, seed=0):

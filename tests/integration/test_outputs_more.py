@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgekit import plugins
+from edgekit import formats
 from edgekit.core.recipe import RECIPES
 from edgekit.devices import local
 from edgekit.errors import ExportError, ModelLoadError
@@ -56,7 +56,7 @@ def run(path, name, arrays, outputs, folder):
     for i, array in enumerate(arrays):
         np.save(folder / f"in{i}.npy", np.ascontiguousarray(array))
     request = {
-        "runtime": plugins.load("exporters", name).RUNTIME,
+        "runtime": formats.exporter(name).RUNTIME,
         "model": str(path),
         "inputs": [str(folder / f"in{i}.npy") for i in range(len(arrays))],
         "outputs": [str(folder / f"out{i}.npy") for i in range(outputs)],
@@ -118,7 +118,7 @@ def test_onnx_and_ort_compute_what_the_model_computes(nets, framework, net, reci
 @pytest.mark.parametrize("net", NETS["torch"])
 def test_torchscript_computes_what_the_model_computes(nets, net, recipe, tmp_path):
     path, facts = check(nets, "torch", net, "torchscript", recipe, tmp_path)
-    found = plugins.load("inspectors", "torchscript").inspect(path)
+    found = formats.inspector("torchscript").inspect(path)
     assert any("ExecuTorch" in note for note in facts.notes)
     quantized = [name for name in found["operators"] if name.startswith("quantized::")]
     assert bool(quantized) == (recipe != "fp32")
@@ -180,7 +180,7 @@ def test_a_saved_model_s_signature_becomes_onnx(nets, tmp_path):
 @pytest.mark.parametrize("net", NETS["torch"])
 def test_a_core_ml_package_holds_what_the_model_holds(nets, net, recipe, tmp_path):
     path, facts, arrays = export(nets, "torch", net, "coreml", recipe, tmp_path)
-    found = plugins.load("inspectors", "coreml").inspect(path)
+    found = formats.inspector("coreml").inspect(path)
     assert [i["name"] for i in found["inputs"]] == ["first", "second"][: len(arrays)]
     assert [tuple(i["shape"]) for i in found["inputs"]] == [(1, *a.shape[1:]) for a in arrays]
     assert {i["dtype"] for i in found["inputs"] + found["outputs"]} == {"float32"}
@@ -202,7 +202,7 @@ REFUSED = {
 
 @pytest.mark.parametrize("name", REFUSED)
 def test_recipes_are_refused_with_a_reason(name):
-    exporter = plugins.load("exporters", name)
+    exporter = formats.exporter(name)
     reasons = {r.name: why for r in RECIPES.values() if (why := exporter.refusal(r))}
     assert set(reasons) == REFUSED[name]
     assert all(len(why) > 20 for why in reasons.values())
@@ -251,8 +251,8 @@ def test_broken_files_are_refused_by_name(nets, tmp_path):
         for cut in (10, 1000, len(data) // 2):
             path.write_bytes(data[:cut])
             with pytest.raises(ModelLoadError, match=str(path)):
-                plugins.load("inspectors", name).inspect(path)
+                formats.inspector(name).inspect(path)
     (tmp_path / "x.mlpackage").mkdir()
     (tmp_path / "x.mlpackage" / "Manifest.json").write_text(json.dumps({}))
     with pytest.raises(ModelLoadError, match="broken .mlpackage"):
-        plugins.load("inspectors", "coreml").inspect(tmp_path / "x.mlpackage")
+        formats.inspector("coreml").inspect(tmp_path / "x.mlpackage")

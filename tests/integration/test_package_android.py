@@ -19,7 +19,7 @@ import pytest
 from packages_made import ODD_LABELS, need, package
 from PIL import Image
 
-from edgekit.core.package import VECTORS, Manifest
+from edgekit.packaging.nouns import VECTORS, Manifest
 
 pytestmark = [pytest.mark.tf, pytest.mark.torch]
 

@@ -13,14 +13,14 @@ import numpy as np
 import pytest
 from packages_made import ODD_LABELS, package
 
-from edgekit import bundle, golden
-from edgekit.core.naming import names_of
-from edgekit.core.package import Content, Manifest, Variant
 from edgekit.core.preprocess import Preprocess
 from edgekit.core.run import Run
 from edgekit.core.tensor import TensorSpec, dequantize, quantize
-from edgekit.packagers import apple
-from edgekit.render import render
+from edgekit.packaging import bundle, golden
+from edgekit.packaging.naming import names_of
+from edgekit.packaging.nouns import Content, Manifest, Variant
+from edgekit.packaging.packagers import apple
+from edgekit.packaging.render import render
 
 sys.path.insert(0, str(Path(__file__).parent / "apple"))
 

@@ -18,8 +18,8 @@ import numpy as np
 import pytest
 from packages_made import ODD_LABELS, need, package
 
-from edgekit.packagers import microcontroller
-from edgekit.render import render
+from edgekit.packaging.packagers import microcontroller
+from edgekit.packaging.render import render
 
 pytestmark = [pytest.mark.tf, pytest.mark.torch]
 

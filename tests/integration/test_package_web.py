@@ -18,7 +18,8 @@ from web.browser import bits, chromium
 from web.pages import PLANTED, SCALES, SELF_TEST, bundled, decoded, planted
 from web.runs import reference, samples_of_run
 
-from edgekit import bundle, store
+from edgekit.packaging import bundle
+from edgekit.system import store
 
 pytestmark = [pytest.mark.tf, pytest.mark.torch]
 

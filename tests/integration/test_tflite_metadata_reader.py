@@ -15,9 +15,9 @@ import pytest
 from packages_made import ODD_LABELS
 from PIL import Image
 
-from edgekit import tflite_metadata
 from edgekit.core.preprocess import Preprocess
 from edgekit.core.run import Run
+from edgekit.formats.tflite import metadata as tflite_metadata
 from edgekit.runtimes import litert
 
 pytestmark = [pytest.mark.tf, pytest.mark.torch]

@@ -8,8 +8,8 @@ import sys
 import numpy as np
 import pytest
 
-from edgekit.tflite_patch import metadata, operator_name, patched, unpacked
-from edgekit.tflite_versions import ENTRY, corrected, unknown
+from edgekit.formats.tflite.patch import metadata, operator_name, patched, unpacked
+from edgekit.formats.tflite.versions import ENTRY, corrected, unknown
 
 OLD = os.environ.get("EDGEKIT_OLD_TFLITE_PYTHON")
 RUN = """

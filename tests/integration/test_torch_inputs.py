@@ -12,9 +12,10 @@ import zipfile
 import numpy as np
 import pytest
 
-from edgekit import modelfile, plugins
+from edgekit import formats
 from edgekit.core.card import ModelCard
 from edgekit.errors import MissingExtraError, ModelLoadError
+from edgekit.sources import resolve
 
 pytestmark = [
     pytest.mark.torch,
@@ -55,15 +56,15 @@ def tiny(factory):
     """Return the tiny net with weights of its own."""
     import torch
 
-    from edgekit import factory as factories
+    from edgekit.formats import factory as factories
 
     torch.manual_seed(7)
-    return factories.call(modelfile.resolve(factory)).eval()
+    return factories.call(resolve.resolve(factory)).eval()
 
 
 def load(ref, weights=None, card=CARD, *, trust=False):
-    source = modelfile.resolve(str(ref), weights=weights)
-    return plugins.load("sources", source.kind).load(source, card, trust=trust)
+    source = resolve.resolve(str(ref), weights=weights)
+    return formats.loader(source.kind).load(source, card, trust=trust)
 
 
 def same(model, module, *inputs):
@@ -482,7 +483,7 @@ def test_what_the_text_hides_is_seen_in_the_graph():
     """The second wall: the same file with the check of the text taken away."""
     import torch
 
-    from edgekit import scriptgraph
+    from edgekit.formats.torchscript import graph as script_graph
 
     class Save(torch.nn.Module):
         def inner(self, x):
@@ -495,7 +496,7 @@ def test_what_the_text_hides_is_seen_in_the_graph():
             return x
 
     script_file("m.pt", Save())
-    found = scriptgraph.unsafe_nodes(scriptgraph.inlined(torch.jit.load("m.pt")))
+    found = script_graph.unsafe_nodes(script_graph.inlined(torch.jit.load("m.pt")))
     assert len(found) == 1
     assert found[0].startswith("aten::save (test_torch_inputs.py:")
 

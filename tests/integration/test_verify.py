@@ -9,14 +9,15 @@ import numpy as np
 import pytest
 from packages_made import ODD_NAME, edgekit, package
 
-from edgekit import bundle, plugins, store
 from edgekit.errors import ModelLoadError
-from edgekit.runfile import read_run
-from edgekit.verify import verify
+from edgekit.packaging import bundle, packagers
+from edgekit.packaging.verify import verify
+from edgekit.pipeline.runs import read_run
+from edgekit.system import store
 
 pytestmark = [pytest.mark.tf, pytest.mark.torch]
 
-KINDS = plugins.names("packagers")
+KINDS = packagers.names()
 RUNS = ("demo_run", "colour_run", "plain_run")
 STAGES = {"decode", "preprocess", "inference"}
 

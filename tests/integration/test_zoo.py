@@ -6,18 +6,20 @@ import sys
 
 import pytest
 
-from edgekit import modelfile, resources
+from edgekit.sources import cards
+from edgekit.system import resources
 
-NAMES = resources.listing("models", modelfile.CARD_ENTRY)
+NAMES = resources.listing("models", cards.CARD_ENTRY)
 
 LOOK = """
 import json, sys
-from edgekit import modelfile, plugins
+from edgekit import formats
+from edgekit.sources import cards, resolve
 framework, found = sys.argv[1], {}
 for name in sys.argv[2:]:
-    source = modelfile.resolve(name, framework=framework)
-    card = modelfile.card_of(source)
-    model = plugins.load("sources", framework).load(source, card, trust=False)
+    source = resolve.resolve(name, framework=framework)
+    card = cards.card_of(source)
+    model = formats.loader(framework).load(source, card, trust=False)
     if framework == "keras":
         count = sum(int(weight.numpy().size) for weight in model.native.trainable_weights)
     else:

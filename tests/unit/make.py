@@ -6,19 +6,19 @@ from pathlib import Path
 
 import numpy as np
 
-from edgekit import golden, plugins
 from edgekit.core.artifact import Artifact, ModelSource
 from edgekit.core.card import ModelCard
 from edgekit.core.measurement import Grade, Latency, Measurement, Metric
-from edgekit.core.naming import names_of
-from edgekit.core.package import Content, Variant
 from edgekit.core.preprocess import Preprocess
 from edgekit.core.recipe import RECIPES
 from edgekit.core.run import ModelRecord, Run
 from edgekit.core.target import Budgets, Limit, Target
 from edgekit.core.tensor import TensorSpec, quantize
 from edgekit.core.verdict import judge
-from edgekit.package import write
+from edgekit.packaging import golden, packagers
+from edgekit.packaging.naming import names_of
+from edgekit.packaging.nouns import Content, Variant
+from edgekit.packaging.package import write
 
 
 def source(**update):
@@ -265,7 +265,7 @@ def content(kind="zip", artifacts=None, *, failed=False, **update):
 
 def content_for(kind, *, classes=10, name="tiny", labels=(), **update):
     """Return content that packages of `kind` can carry; labels are made up where none are given."""
-    packager = plugins.load("packagers", kind)
+    packager = packagers.load(kind)
     labels = tuple(labels) or tuple(f"class {i}" for i in range(classes))
     for form, recipe in TINY:
         made = tiny_artifact(form, recipe, classes=classes)
@@ -278,7 +278,7 @@ def content_for(kind, *, classes=10, name="tiny", labels=(), **update):
 
 def packed(kind, output, key=None, **update):
     """Write a package of `kind` and return its path."""
-    made = write(content_for(kind, **update), plugins.load("packagers", kind), output, key)
+    made = write(content_for(kind, **update), packagers.load(kind), output, key)
     return Path(made.path)
 
 

@@ -4,7 +4,8 @@ import json
 
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from edgekit import bundle, store
+from edgekit.packaging import bundle
+from edgekit.system import store
 
 
 def says(found, name=None):

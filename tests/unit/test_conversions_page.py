@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from edgekit import plugins
+from edgekit import formats
 
 ROOT = Path(__file__).parents[2]
 
@@ -35,7 +35,7 @@ def test_every_kind_of_model_meets_every_format(conversions, record):
     for row in table:
         wanted = {f"{form} {recipe}" for form, recipe in conversions.attempts(row)}
         assert set(record["conversions"][row.name]) == wanted, row.name
-        assert {pair.split()[0] for pair in wanted} == set(plugins.names("exporters"))
+        assert {pair.split()[0] for pair in wanted} == set(formats.exporters())
 
 
 def test_a_pair_is_close_or_refused_with_reason_and_remedy_or_not_run_here(record):
@@ -45,7 +45,7 @@ def test_a_pair_is_close_or_refused_with_reason_and_remedy_or_not_run_here(recor
                 assert len(cell["why"]) > 20, (name, pair)
                 assert cell["hint"], (name, pair)
             elif cell["outcome"] == "not run here":
-                assert plugins.load("exporters", pair.split()[0]).RUNTIME is None
+                assert formats.exporter(pair.split()[0]).RUNTIME is None
             else:
                 assert cell["outcome"] == "parity"
                 close = 1e-3 * cell["reference_max_abs"]

@@ -4,8 +4,8 @@ import os
 import signal
 import time
 
-from edgekit import process
 from edgekit.errors import DataError
+from edgekit.system import process
 
 
 def echo(payload):

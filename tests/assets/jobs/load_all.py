@@ -11,7 +11,7 @@ import resource
 import signal
 import sys
 
-from edgekit import plugins
+from edgekit import formats
 from edgekit.core.artifact import ModelSource
 from edgekit.core.card import ModelCard
 from edgekit.errors import EdgekitError
@@ -28,7 +28,7 @@ CARD = ModelCard(name="m", input_shape=(6, 6, 1))
 
 def load(source, pipe):
     try:
-        plugins.load("sources", source.kind).load(source, CARD, trust=False)
+        formats.loader(source.kind).load(source, CARD, trust=False)
         answer = ["loaded", ""]
     except EdgekitError as error:
         answer = [type(error).__name__, error.message]

@@ -5,11 +5,12 @@ of tensors, then for each a line `type shape bytes` and its bytes, little-endian
 stands for what the model says: LiteRT's Java API hands over bytes alone.
 """
 
-import importlib
 import sys
 from pathlib import Path
 
 import numpy as np
+
+from edgekit import runtimes
 
 
 def _borders(model):
@@ -49,7 +50,7 @@ def main(runtime, model):
     # A runtime may print: what goes to the other side must stay alone in its pipe.
     pipe = sys.stdout.buffer
     sys.stdout = sys.stderr
-    module = importlib.import_module(f"edgekit.runtimes.{runtime}")
+    module = runtimes.open(runtime)
     module.prepare()
     session = module.open_session(str(Path(model)), 1, "optimized")
     borders = _borders(model) if runtime == "litert" else []

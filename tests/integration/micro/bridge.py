@@ -13,7 +13,8 @@ import tempfile
 import numpy as np
 from tflite_micro.python.tflite_micro import runtime
 
-from edgekit import flatbuffer, tflm
+from edgekit.formats.tflite import file as tflite_file
+from edgekit.formats.tflite import micro
 
 
 def number():
@@ -31,7 +32,7 @@ def operators(model):
     with tempfile.NamedTemporaryFile(suffix=".tflite") as file:
         file.write(model)
         file.flush()
-        return {tflm.METHODS[op] for op in flatbuffer.read(tflm.Path(file.name)).op_histogram}
+        return {micro.METHODS[op] for op in tflite_file.read(micro.Path(file.name)).op_histogram}
 
 
 def details(get):

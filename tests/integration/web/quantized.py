@@ -6,10 +6,10 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from edgekit import content, golden
 from edgekit.core.run import Run
 from edgekit.core.tensor import TensorSpec, quantize
-from edgekit.packagers import web
+from edgekit.packaging import content, golden
+from edgekit.packaging.packagers import web
 
 SCALE, ZERO_POINT = 1 / 256, -128
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from edgekit import samples
+from edgekit import data
 from edgekit.core.artifact import Artifact
 from edgekit.core.dataset import split
 from edgekit.core.run import Run
@@ -16,7 +16,7 @@ def samples_of_run(run_folder, variant):
     wanted = run_folder / "artifacts" / variant
     artifact = next(a for a in made.artifacts if wanted.name == Path(a.path).name)
     beside = run_folder.parents[1] / made.data
-    dataset = samples.open_dataset(str(beside) if beside.exists() else made.data)
+    dataset = data.open_dataset(str(beside) if beside.exists() else made.data)
     return made, artifact, dataset, split(dataset, made.seed).test
 
 

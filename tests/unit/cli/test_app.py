@@ -55,8 +55,12 @@ def test_every_verb_has_help_with_an_example(edgekit, verb):
 def test_inspect_does_not_import_tensorflow(assets):
     _, modules, _ = imported("inspect", str(assets / "tiny-fp32.tflite"))
     assert "tensorflow" not in modules
-    job = f"jobs.inspect({{'path': {str(assets / 'tiny-fp32.tflite')!r}, 'kind': 'tflite'}})"
-    code = f"import sys; from edgekit import jobs; {job}; assert 'tensorflow' not in sys.modules"
+    path = repr(str(assets / "tiny-fp32.tflite"))
+    job = f"inspection.describe({{'path': {path}, 'kind': 'tflite'}})"
+    code = (
+        f"import sys; from edgekit.formats import inspection; {job}; "
+        "assert 'tensorflow' not in sys.modules"
+    )
     subprocess.run([sys.executable, "-c", code], check=True)
 
 

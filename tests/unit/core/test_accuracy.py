@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from edgekit.core.accuracy import predictions, within_top
 from edgekit.core.scoring import metrics_of, paired
 from edgekit.errors import DataError
-from edgekit.metricfile import open_metric
+from edgekit.metrics import open_metric
 
 ACCURACY = open_metric("accuracy", trust=False)
 TOP5 = open_metric("top5", trust=False)

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from edgekit.core.scoring import Scoring, metrics_of, paired
 from edgekit.errors import DataError, ModelLoadError, RuntimeFailedError
-from edgekit.metricfile import open_metric
+from edgekit.metrics import open_metric
 
 NAMES = ("accuracy", "auc", "mae", "miou", "r2", "reconstruction", "rmse", "top5")
 METRICS = {name: open_metric(name, trust=False) for name in NAMES}

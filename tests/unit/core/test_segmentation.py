@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from edgekit.core.scoring import metrics_of, paired
 from edgekit.core.segmentation import overlaps
 from edgekit.errors import DataError
-from edgekit.metricfile import open_metric
+from edgekit.metrics import open_metric
 
 MIOU = open_metric("miou", trust=False)
 MASKS = np.random.default_rng(0).integers(0, 3, (40, 6, 5), dtype=np.uint8)

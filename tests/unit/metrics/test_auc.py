@@ -5,8 +5,7 @@ from hypothesis import strategies as st
 
 from edgekit.core.scoring import metrics_of, paired
 from edgekit.errors import DataError, RuntimeFailedError
-from edgekit.metricfile import open_metric
-from edgekit.metrics import auc
+from edgekit.metrics import auc, open_metric
 
 AUC = open_metric("auc", trust=False)
 LABELLED = st.lists(

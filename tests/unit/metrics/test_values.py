@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edgekit.core.scoring import metrics_of
-from edgekit.metricfile import open_metric
+from edgekit.metrics import open_metric
 
 
 def figure(name, outputs, targets, inputs=None):

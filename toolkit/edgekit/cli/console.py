@@ -12,8 +12,8 @@ from edgekit.errors import EdgekitError
 
 if TYPE_CHECKING:
     from edgekit.core.table import Table
-    from edgekit.process import Progress
-    from edgekit.workspace import Step, Update
+    from edgekit.pipeline.workspace import Step, Update
+    from edgekit.system.process import Progress
 
 
 def say(text: str = "") -> None:

@@ -9,10 +9,10 @@ import typer
 from edgekit.cli import console, options
 
 if TYPE_CHECKING:
-    from edgekit.convert import Converted
     from edgekit.core.artifact import Artifact
-    from edgekit.pipeline import Attempt
-    from edgekit.workspace import Settings
+    from edgekit.pipeline.convert import Converted
+    from edgekit.pipeline.plan import Attempt
+    from edgekit.pipeline.workspace import Settings
 
 EXAMPLE = (
     "Example: edgekit convert build/mobilenet.keras --target tflite --quantize int8 "
@@ -46,12 +46,11 @@ def command(  # noqa: PLR0913, PLR0917 - a command line
 
     Each file is run once and held against the float model before it counts.
     """
-    from edgekit import targets
     from edgekit.cli import models_of
-    from edgekit.convert import check_possible
     from edgekit.core.recipe import parse_recipe
-    from edgekit.pipeline import plan
-    from edgekit.workspace import Settings
+    from edgekit.pipeline import targets
+    from edgekit.pipeline.plan import check_possible, plan
+    from edgekit.pipeline.workspace import Settings
 
     profiles = targets.load_all(target)
     recipes = [
@@ -85,9 +84,9 @@ def _convert(
     attempts: "list[Attempt]", settings: "Settings", data: str | None, output: Path
 ) -> "list[tuple[Path, Converted]]":
     """Convert all, then write them all, so that a failure leaves nothing behind."""
-    from edgekit import store
-    from edgekit.convert import convert, file_name
-    from edgekit.workspace import workspace
+    from edgekit.pipeline.convert import convert, file_name
+    from edgekit.pipeline.workspace import workspace
+    from edgekit.system import store
 
     with console.steps() as step, workspace(settings, step, data) as work:
         done = [convert(a.model, a.format, a.recipe, work) for a in attempts]

@@ -10,7 +10,7 @@ EXAMPLE = "Example: edgekit doctor --json"
 def command(as_json: options.Json = False) -> None:
     """Say what is installed, whether the versions are known to work together, and how to repair."""
     from edgekit.core.table import Table
-    from edgekit.doctor import examine
+    from edgekit.system.doctor import examine
 
     found = examine()
     if as_json:

@@ -20,7 +20,7 @@ def command(
     as_json: options.Json = False,
 ) -> None:
     """Say what a model file holds: borders, operators, types. Nothing in it is run."""
-    from edgekit.inspection import inspect
+    from edgekit.formats.inspection import inspect
 
     facts = inspect(file)
     if as_json:

@@ -2,12 +2,14 @@
 
 from pathlib import Path
 
-from edgekit import modelfile, plugins
+from edgekit import formats
 from edgekit.cli import console
-from edgekit.convert import Model
 from edgekit.core.card import ModelCard
 from edgekit.core.target import Target
 from edgekit.errors import UsageError
+from edgekit.sources import cards
+from edgekit.sources import resolve as resolving
+from edgekit.sources.model import Model
 
 
 def resolve(  # noqa: PLR0913, PLR0917 - the options of one argument
@@ -25,14 +27,14 @@ def resolve(  # noqa: PLR0913, PLR0917 - the options of one argument
 
     `fallback` is the card where the model has none: that of a file made from it.
     """
-    if framework is None and modelfile.is_zoo_name(ref):
+    if framework is None and resolving.is_zoo_name(ref):
         first = targets[0].formats[0] if targets else "tflite"
-        framework = plugins.load("exporters", first).HUBS[0]
+        framework = formats.exporter(first).HUBS[0]
     shapes = tuple(parse_shape(text) for text in inputs or ())
-    source = modelfile.resolve(ref, framework=framework, weights=weights, download=download)
-    found = modelfile.card_of(source, card) or fallback
+    source = resolving.resolve(ref, framework=framework, weights=weights, download=download)
+    found = cards.card_of(source, card) or fallback
     if found is None:
-        found = modelfile.bare_card(source)
+        found = cards.bare_card(source)
         if not shapes or not source.factory:
             console.note(
                 f"warning: no card beside {ref}: samples are passed as they are, unscaled; "

@@ -7,7 +7,7 @@ import typer
 
 
 def _targets(incomplete: str) -> list[str]:
-    from edgekit import targets
+    from edgekit.pipeline import targets
 
     return [name for name in targets.known() if name.startswith(incomplete)]
 
@@ -19,24 +19,23 @@ def _recipes(incomplete: str) -> list[str]:
 
 
 def _models(incomplete: str) -> list[str]:
-    from edgekit import modelfile, resources
+    from edgekit.sources import cards
+    from edgekit.system import resources
 
-    found = resources.listing("models", modelfile.CARD_ENTRY)
+    found = resources.listing("models", cards.CARD_ENTRY)
     return [name for name in found if name.startswith(incomplete)]
 
 
-def _plugins(kind: str, incomplete: str) -> list[str]:
-    from edgekit import plugins
-
-    return [name for name in plugins.names(kind) if name.startswith(incomplete)]
-
-
 def _packagers(incomplete: str) -> list[str]:
-    return _plugins("packagers", incomplete)
+    from edgekit.packaging import packagers
+
+    return [name for name in packagers.names() if name.startswith(incomplete)]
 
 
 def _reports(incomplete: str) -> list[str]:
-    return _plugins("reports", incomplete)
+    from edgekit import reports
+
+    return [name for name in reports.names() if name.startswith(incomplete)]
 
 
 Model = Annotated[

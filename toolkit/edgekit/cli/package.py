@@ -15,8 +15,8 @@ from edgekit.errors import (
 )
 
 if TYPE_CHECKING:
-    from edgekit.core.package import Package
-    from edgekit.package import Wish
+    from edgekit.packaging.choose import Wish
+    from edgekit.packaging.nouns import Package
 
 EXAMPLE = "Example: edgekit package build/demo --for android --target pixel-8 -o build/packages"
 
@@ -57,11 +57,13 @@ def command(  # noqa: PLR0913, PLR0917 - the options of the verb
     as_json: options.Json = False,
 ) -> None:
     """Package a run's best files for apps: code, preprocessing, proof. Default: for all targets."""
-    from edgekit import signature, store
-    from edgekit.package import package, wishes
-    from edgekit.runfile import read_run
+    from edgekit.packaging import signature
+    from edgekit.packaging.choose import wishes
+    from edgekit.packaging.package import package
+    from edgekit.pipeline import runs
+    from edgekit.pipeline.runs import read_run
 
-    folder = store.find_run(run)
+    folder = runs.find_run(run)
     found = read_run(folder)
     asked = wishes(found, tuple(kinds), tuple(target))
     if artifact and len(asked) != 1:

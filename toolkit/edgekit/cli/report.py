@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from edgekit import reports
 from edgekit.cli import console, options
 
 EXAMPLE = "Example: edgekit report latest --format markdown -o report.md"
@@ -19,11 +20,12 @@ def command(
     as_json: options.Json = False,
 ) -> None:
     """Print or write a report of a run; nothing is computed again."""
-    from edgekit import plugins, store
-    from edgekit.runfile import read_run
+    from edgekit.pipeline import runs
+    from edgekit.pipeline.runs import read_run
+    from edgekit.system import store
 
-    found = read_run(store.find_run(run))
-    text = plugins.load("reports", "json" if as_json else report_format).render(found)
+    found = read_run(runs.find_run(run))
+    text = reports.load("json" if as_json else report_format).render(found)
     if output is None:
         console.say(text.rstrip("\n"))
         return

@@ -22,8 +22,8 @@ def command(
 ) -> None:
     """Run the whole job of one file: train, convert, validate, report, package."""
     from edgekit.cli import outcome
-    from edgekit.config import read
-    from edgekit.runfile import execute, plan_lines
+    from edgekit.pipeline.config import read
+    from edgekit.pipeline.run import execute, plan_lines
 
     settings = read(config)
     if data is not None:

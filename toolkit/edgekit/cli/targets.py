@@ -19,8 +19,8 @@ def listing(context: typer.Context, as_json: options.Json = False) -> None:
     """List all targets."""
     if context.invoked_subcommand:
         return
-    from edgekit import targets
     from edgekit.core.table import Table
+    from edgekit.pipeline import targets
 
     found = [targets.load(name) for name in targets.known()]
     if as_json:
@@ -41,7 +41,7 @@ def show(
     as_json: options.Json = False,
 ) -> None:
     """Explain one target: each budget with where it comes from."""
-    from edgekit import targets
+    from edgekit.pipeline import targets
 
     found = targets.load(target)
     if as_json:
@@ -70,7 +70,7 @@ def check(
     as_json: options.Json = False,
 ) -> None:
     """Check a profile, and name every wrong field."""
-    from edgekit import targets
+    from edgekit.pipeline import targets
 
     found = targets.check(file)
     if as_json:
@@ -83,6 +83,6 @@ def check(
 @app.command(epilog="Example: edgekit targets schema > target.schema.json")
 def schema() -> None:
     """Print the JSON schema of a profile."""
-    from edgekit import targets
+    from edgekit.pipeline import targets
 
     console.document(targets.schema())

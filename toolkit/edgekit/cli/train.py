@@ -31,10 +31,10 @@ def command(  # noqa: PLR0913, PLR0917 - a command line
 ) -> None:
     """Train a zoo model or a factory's, and save it with its card beside it."""
     from edgekit.cli import models_of
-    from edgekit.config import TrainSection
     from edgekit.errors import UsageError
-    from edgekit.train import suffix_of, train, with_settings
-    from edgekit.workspace import Settings, workspace
+    from edgekit.pipeline.config import TrainSection
+    from edgekit.pipeline.train import suffix_of, train, with_settings
+    from edgekit.pipeline.workspace import Settings, workspace
 
     chosen = models_of.resolve(model, framework, card=card, inputs=input_shape)
     section = TrainSection(epochs=epochs, batch_size=batch_size, learning_rate=learning_rate)

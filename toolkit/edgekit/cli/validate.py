@@ -33,10 +33,10 @@ def command(  # noqa: PLR0913, PLR0917 - a command line
     as_json: options.Json = False,
 ) -> None:
     """Run converted files here, compare them with the float model, and judge them for targets."""
-    from edgekit import targets
     from edgekit.cli import models_of, outcome
-    from edgekit.validate import subjects, validate
-    from edgekit.workspace import Settings
+    from edgekit.pipeline import targets
+    from edgekit.pipeline.validate import subjects, validate
+    from edgekit.pipeline.workspace import Settings
 
     profiles = targets.load_all(target)
     found = subjects(artifact, card, runs=output)

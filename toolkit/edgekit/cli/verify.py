@@ -25,7 +25,7 @@ def command(
     as_json: options.Json = False,
 ) -> None:
     """Check a package: signature, every file's hash, its verdict, and what it computes."""
-    from edgekit.verify import verify
+    from edgekit.packaging.verify import verify
 
     found = verify(package, key=key, run=run)
     if as_json:

@@ -1,1 +1,4 @@
-"""The nouns and the arithmetic: no file, clock, process or framework."""
+"""The nouns and the arithmetic.
+
+Every room calls it. It never touches a file, clock, process or framework.
+"""

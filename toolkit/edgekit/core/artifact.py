@@ -124,3 +124,19 @@ class Artifact(Noun):
     def preprocess(self) -> Preprocess:
         """Return what a sample goes through before this file sees it."""
         return (self.card or ModelCard(name="unknown")).preprocess_for(self.layout)
+
+
+class Exported(Noun):
+    """Borders, operators and delegation of a freshly exported file.
+
+    `layout` is that of its images; `min_runtime` the oldest runtime that can run it, where known.
+    """
+
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+    input_names: tuple[str, ...] = ()
+    op_histogram: dict[str, int]
+    layout: Layout = "NHWC"
+    min_runtime: str | None = None
+    delegated: Share | None = None
+    notes: tuple[str, ...] = ()

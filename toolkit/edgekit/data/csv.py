@@ -15,10 +15,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from edgekit import store
 from edgekit.core.dataset import Dataset, Sample, numbered
 from edgekit.core.tensor import Array
 from edgekit.errors import DataError
+from edgekit.system import store
 
 SUFFIXES = (".csv", ".tsv")
 LABEL = re.compile(r"(label|target|y)(_.*)?", re.IGNORECASE)

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from edgekit import plugins, store
 from edgekit.core.dataset import Dataset, Sample
 from edgekit.core.tensor import Array
+from edgekit.system import packages, store
 
 
 def matches(ref: str) -> bool:
@@ -23,7 +23,7 @@ def open_dataset(ref: str) -> Dataset:
     """
     spec = importlib.util.find_spec("sklearn")
     if spec is None or not spec.submodule_search_locations:
-        raise plugins.missing("sklearn")
+        raise packages.missing("sklearn")
     path = Path(spec.submodule_search_locations[0], "datasets", "data", "digits.csv.gz")
     table = np.loadtxt(path, delimiter=",", dtype=np.float64)
     images = np.floor(table[:, :64] * 255 / 16 + 0.5).astype(np.uint8).reshape(-1, 8, 8, 1)

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import numpy as np
 
-from edgekit import store
 from edgekit.core.dataset import Dataset, Sample
 from edgekit.core.tensor import Array
 from edgekit.errors import DataError
+from edgekit.system import store
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".webp"}
 FORMATS = ("PNG", "JPEG", "BMP", "WEBP")

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import numpy as np
 
-from edgekit import store
 from edgekit.core.dataset import Dataset, Sample
 from edgekit.core.tensor import Array
 from edgekit.errors import DataError
+from edgekit.system import store
 
 PARTS = ("train", "t10k")
 UBYTE = 0x08

@@ -13,10 +13,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from edgekit import store
 from edgekit.core.dataset import IGNORED, Dataset, Sample, numbered
 from edgekit.core.tensor import Array
 from edgekit.errors import DataError
+from edgekit.system import store
 
 MAX_LABEL = 100_000
 INPUTS = "inputs"

@@ -8,10 +8,11 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-from edgekit import process, store
 from edgekit.core.measurement import Grade
 from edgekit.errors import RuntimeFailedError
-from edgekit.plugins import ROOT, missing
+from edgekit.system import process, store
+from edgekit.system.packages import missing
+from edgekit.system.plugins import ROOT
 
 GRADE = Grade.HOST
 

@@ -8,7 +8,6 @@ write. The response has timings, memory and versions, or the error. Arrays are j
 """
 
 import gc
-import importlib
 import json
 import os
 import platform
@@ -18,6 +17,8 @@ import time
 import traceback
 
 import numpy as np
+
+from . import open as open_runtime
 
 
 def main(request_path, response_path):
@@ -44,7 +45,7 @@ def _die_with_parent():
 
 
 def _serve(request):
-    runtime = importlib.import_module(f"{__package__}.{request['runtime']}")
+    runtime = open_runtime(request["runtime"])
     runtime.prepare()
     samples = [np.load(path, mmap_mode="r") for path in request["inputs"]]
     baseline = _settle()

@@ -1,0 +1,85 @@
+import threading
+import time
+
+import pytest
+
+from edgekit.errors import DataError, ExportError, InternalError, StorageError
+from edgekit.system import process
+
+
+@pytest.fixture
+def call(assets):
+    def run(job, payload=None, **limits):
+        return process.call(
+            f"child_jobs:{job}",
+            payload or {},
+            ExportError,
+            limits=process.Limits(**limits),
+            environment={"PYTHONPATH": str(assets / "jobs")},
+            progress=run.progress.append,
+        )
+
+    run.progress = []
+    return run
+
+
+def test_the_answer_and_the_progress_come_back(call):
+    assert call("echo", {"a": [1, None]}) == {"a": [1, None]}
+    assert call.progress == [process.Progress(done=1, total=2)]
+
+
+def test_an_error_crosses_as_it_was(call):
+    with pytest.raises(DataError, match="got nothing") as caught:
+        call("refuse")
+    assert caught.value.hint == "give something"
+
+
+@pytest.mark.parametrize(
+    ("job", "message"), [("crash", r"a crash \(SIGSEGV\)"), ("leave", "exit code 3")]
+)
+def test_a_death_is_an_error_of_the_callers_kind(call, job, message):
+    with pytest.raises(ExportError, match=message):
+        call(job)
+
+
+def test_a_hang_ends_at_the_time_limit(call):
+    start = time.monotonic()
+    with pytest.raises(ExportError, match="no end within 0.4 s"):
+        call("hang", seconds=0.4)
+    assert time.monotonic() - start < 20
+
+
+def test_memory_is_limited(call):
+    assert call("eat", {"bytes": 10**6}, memory_bytes=2**29) == {"n": 10**6}
+    with pytest.raises(InternalError, match="out of memory"):
+        call("eat", {"bytes": 2**30}, memory_bytes=2**29)
+
+
+def test_a_bug_brings_its_traceback(call):
+    with pytest.raises(InternalError, match="KeyError in bug") as caught:
+        call("bug")
+    assert "Traceback" in caught.value.hint
+
+
+def test_a_full_disk_in_a_child_is_a_storage_error(call):
+    with pytest.raises(StorageError, match="full disk"):
+        call("full")
+
+
+def test_kill_all_frees_a_thread_that_waits(call):
+    caught = []
+
+    def wait():
+        try:
+            call("hang")
+        except ExportError as error:
+            caught.append(error)
+
+    thread = threading.Thread(target=wait)
+    thread.start()
+    while not process._live:
+        time.sleep(0.01)
+    process.kill_all()
+    thread.join(10)
+    assert not thread.is_alive()
+    assert caught

@@ -1,0 +1,140 @@
+"""Kinds of model files, a folder each: all that edgekit knows of one lies in its folder.
+
+`sources` and `pipeline` come in by the doors below; nobody else names a format's module. What is a
+format is told by the files in a folder: `loader.py` reads models, `exporter.py` makes the format of
+the folder's name and `exporter_x.py` the format `folder_x`, `inspector.py` says what a file holds,
+`trainer.py` trains. A format never judges a file for a target.
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+from edgekit.system.plugins import Door
+
+if TYPE_CHECKING:
+    from edgekit.core.artifact import Exported, FloatModel, ModelSource
+    from edgekit.core.card import ModelCard, Training
+    from edgekit.core.recipe import Recipe
+    from edgekit.core.tensor import Array, Arrays, Layout
+
+
+class Loader(Protocol):
+    """Reads models of one kind.
+
+    `SUFFIXES` are those of its files; `HUB` is what a model becomes: keras, tensorflow, torch, onnx
+    or tflite; `LAYOUT` is how images lie in it where its card does not say; `PACKAGES` are the
+    distributions it needs, by name.
+    """
+
+    SUFFIXES: tuple[str, ...]
+    HUB: str
+    LAYOUT: "Layout"
+    PACKAGES: tuple[str, ...]
+
+    def load(
+        self, source: "ModelSource", card: "ModelCard", *, trust: bool, seed: int = 0
+    ) -> "FloatModel":
+        """Return the model, alive in this process; `seed` draws weights that are not given.
+
+        Nothing in a file runs without `trust`. Raises `ModelLoadError`.
+        """
+        ...
+
+
+class Exporter(Protocol):
+    """Makes files of one format.
+
+    `SUFFIX` is theirs, `RUNTIME` what runs them here, or None; `HUBS` what it starts from, the
+    nearest first: where "torch" is one of them, ONNX files come as PyTorch modules, and models of
+    TensorFlow as their ONNX file; `RECIPES` are the names of the recipes it knows.
+    """
+
+    SUFFIX: str
+    RUNTIME: str | None
+    HUBS: tuple[str, ...]
+    PACKAGES: tuple[str, ...]
+    RECIPES: tuple[str, ...]
+
+    def refusal(self, recipe: "Recipe") -> str | None:
+        """Return why this recipe cannot be honoured, or None."""
+        ...
+
+    def export(
+        self,
+        model: "FloatModel",
+        recipe: "Recipe",
+        samples: "Arrays | None",
+        path: Path,
+        card: "ModelCard",
+    ) -> "Exported":
+        """Write `path` for a batch of 1, or of 1 to `recipe.batch_max`.
+
+        `samples`, one `(n, ...)` array per input, are the representative dataset. Raises
+        `ExportError` by name for what cannot be made.
+        """
+        ...
+
+
+@runtime_checkable
+class Deriving(Protocol):
+    """An exporter some of whose files are made from the fp32 file of a format, its own or another.
+
+    `derives_from(hub, recipe)` returns that format, or None for those made from the model itself.
+    """
+
+    def derives_from(self, hub: str, recipe: "Recipe") -> str | None:
+        """Return the format whose fp32 file a conversion starts from."""
+        ...
+
+
+class Inspector(Protocol):
+    """Says what a file holds, without running anything in it. `SUFFIXES` are those of its files."""
+
+    SUFFIXES: tuple[str, ...]
+
+    def inspect(self, path: Path) -> dict[str, Any]:
+        """Return facts by name, plain data. Raises `ModelLoadError` for a broken file."""
+        ...
+
+
+class Trainer(Protocol):
+    """Trains models of one framework. `SUFFIX` is that of the files it saves."""
+
+    SUFFIX: str
+
+    def fit(
+        self,
+        model: "FloatModel",
+        train: "tuple[Array, Array]",
+        selection: "tuple[Array, Array]",
+        settings: "Training",
+        seed: int,
+        folder: Path,
+    ) -> dict[str, Any]:
+        """Train `model` in place and save the best epoch in `folder`, TensorBoard logs in `logs`.
+
+        `train` and `selection` are inputs `(n, ...)` and labels `(n,)`; the best epoch is the one
+        with the highest accuracy on `selection`.
+        """
+        ...
+
+
+_LOADERS = Door[Loader]("kind of model", __name__, role="loader")
+_EXPORTERS = Door[Exporter]("format", __name__, role="exporter")
+_INSPECTORS = Door[Inspector]("kind of file", __name__, role="inspector")
+_TRAINERS = Door[Trainer]("framework", __name__, role="trainer")
+
+loader, loaders = _LOADERS.load, _LOADERS.names
+exporter, exporters = _EXPORTERS.load, _EXPORTERS.names
+inspector, inspectors = _INSPECTORS.load, _INSPECTORS.names
+trainer, trainers = _TRAINERS.load, _TRAINERS.names
+
+
+def loader_of(suffix: str) -> str | None:
+    """Return the kind of model that files of a suffix are, or None where nothing reads them."""
+    return next((name for name in loaders() if suffix in loader(name).SUFFIXES), None)
+
+
+def loaded_suffixes() -> tuple[str, ...]:
+    """Return the suffixes of all files that models are loaded from, sorted."""
+    return tuple(sorted(suffix for name in loaders() for suffix in loader(name).SUFFIXES))

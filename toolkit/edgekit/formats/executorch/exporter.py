@@ -1,0 +1,70 @@
+"""ExecuTorch with the XNNPACK delegate, for CPUs."""
+
+from pathlib import Path
+from typing import Any
+
+from edgekit.core.artifact import Exported, FloatModel
+from edgekit.core.card import ModelCard
+from edgekit.core.recipe import Recipe
+from edgekit.core.tensor import Arrays
+from edgekit.formats.executorch import lowering, xnnpack_passes
+
+SUFFIX = ".pte"
+RUNTIME = "executorch"
+HUBS = ("torch",)
+PACKAGES = ("torch", "torchao", "executorch")
+
+RECIPES = ("fp32", "fp16", "dynamic-int8", "int8", "int8-io8")
+REFUSED = {
+    "weight-int8": "XNNPACK multiplies int8 weights by int8 activations only: take dynamic-int8",
+    "palette4": "XNNPACK has no palettes",
+}
+
+HALF_NOTE = (
+    "ExecuTorch writes the weights of fp16 convolutions for XNNPACK as float32: "
+    "a net of convolutions stays almost as large as fp32"
+)
+
+
+def refusal(recipe: Recipe) -> str | None:
+    """Return why this recipe cannot be honoured, or None."""
+    return lowering.refusal(recipe, RECIPES, REFUSED, "XNNPACK")
+
+
+def export(
+    model: FloatModel, recipe: Recipe, samples: Arrays | None, path: Path, card: ModelCard
+) -> Exported:
+    """Write `path` from a PyTorch module, for a batch of 1, or of 1 to `recipe.batch_max`.
+
+    `samples`, one `(n, ...)` array per input, are the representative dataset. Raises `ExportError`.
+    """
+    done = lowering.export(model, recipe, samples, path, card, _backend())
+    return done.model_copy(update={"notes": (HALF_NOTE,) if recipe.weight == "float16" else ()})
+
+
+def _backend() -> lowering.Backend:
+    return lowering.Backend(
+        name="XNNPACK",
+        partitioners=_partitioners,
+        quantizer=_quantizer,
+        rewrite=xnnpack_passes.rewrite,
+    )
+
+
+def _partitioners(recipe: Recipe) -> list[Any]:
+    from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
+
+    del recipe
+    return [XnnpackPartitioner()]
+
+
+def _quantizer(recipe: Recipe) -> Any:
+    from executorch.backends.xnnpack.quantizer.xnnpack_quantizer import (
+        XNNPACKQuantizer,
+        get_symmetric_quantization_config,
+    )
+
+    config = get_symmetric_quantization_config(
+        is_per_channel=True, is_dynamic=recipe.method == "dynamic"
+    )
+    return XNNPACKQuantizer().set_global(config)

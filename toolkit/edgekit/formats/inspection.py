@@ -1,0 +1,42 @@
+"""Inspecting a model file in a child process, by the plugin that knows its suffix."""
+
+from pathlib import Path
+from typing import Any
+
+from edgekit import formats
+from edgekit.core.tensor import TensorSpec
+from edgekit.errors import ModelLoadError
+from edgekit.system import process, store
+
+
+def inspect(path: Path) -> dict[str, Any]:
+    """Return what a file says about itself. Raises `ModelLoadError` for a broken or unknown one."""
+    if not path.exists():
+        raise ModelLoadError(f"got no file {path}", "check the path")
+    kinds = {
+        suffix: name for name in formats.inspectors() for suffix in formats.inspector(name).SUFFIXES
+    }
+    kind = kinds.get(path.suffix.lower())
+    if kind is None:
+        raise ModelLoadError(
+            f"got a file of unknown kind '{path.suffix}': {path}",
+            f"known: {' '.join(sorted(kinds))}",
+        )
+    payload = {"path": str(path), "kind": kind}
+    return process.call("edgekit.formats.inspection:describe", payload, ModelLoadError)
+
+
+def describe(payload: dict[str, Any]) -> dict[str, Any]:
+    """Do the work of `inspect`, in the child."""
+    path = Path(payload["path"])
+    facts = formats.inspector(payload["kind"]).inspect(path)
+    size = store.size_of(path)
+    return {"path": str(path), "size_bytes": size, "sha256": store.sha256_tree(path), **facts}
+
+
+def specs_of(facts: dict[str, Any], key: str) -> tuple[TensorSpec, ...]:
+    """Return the borders that an inspector found, numbered where the file gives no names."""
+    return tuple(
+        TensorSpec.model_validate({"name": f"{key}_{i}", **spec})
+        for i, spec in enumerate(facts[key])
+    )

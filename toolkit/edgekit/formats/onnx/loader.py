@@ -1,0 +1,78 @@
+"""`.onnx` files, run by ONNX Runtime; exporters that need PyTorch get the graph rebuilt."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edgekit.core import layout as layouts
+from edgekit.core.artifact import FloatModel, ModelSource
+from edgekit.core.card import ModelCard
+from edgekit.core.tensor import Arrays, Layout, TensorSpec
+from edgekit.errors import ModelLoadError
+from edgekit.formats.onnx import file as onnx_file
+
+SUFFIXES = (".onnx",)
+HUB = "onnx"
+LAYOUT: Layout = "NCHW"
+PACKAGES = ("onnx", "onnxruntime")
+
+
+def load(source: ModelSource, card: ModelCard, *, trust: bool, seed: int = 0) -> FloatModel:
+    """Load the file. `predict` runs it in ONNX Runtime; `native` is its graph of batch 1, folded.
+
+    Raises `ModelLoadError` where it is broken, unsafe or quantized.
+    """
+    del trust, seed  # nothing in the file runs, and its weights are its own
+    path = Path(source.path)
+    prepared = onnx_file.prepare(path, _sample_shape(path, card))
+    session = onnx_file.session(prepared.original, path)
+    return FloatModel(
+        source=source,
+        hub=HUB,
+        native=prepared.static,
+        inputs=prepared.inputs,
+        outputs=prepared.outputs,
+        predict=lambda arrays: _predict(session, prepared.inputs, arrays),
+        layout=_layout(prepared.inputs, card),
+        notes=prepared.notes,
+    )
+
+
+def _sample_shape(path: Path, card: ModelCard) -> tuple[int, ...] | None:
+    """Return the card's shape in the order that fits what the file has fixed."""
+    if not card.input_shape:
+        return None
+    fixed = onnx_file.inputs_of(onnx_file.parse(path))[0].shape[1:]
+    for shape in (card.sample_shape("torch"), card.input_shape):
+        pairs = zip(fixed, shape, strict=False)
+        if len(fixed) == len(shape) and all(want in {-1, size} for want, size in pairs):
+            return shape
+    return None
+
+
+def _layout(inputs: tuple[TensorSpec, ...], card: ModelCard) -> Layout:
+    shape = inputs[0].shape
+    if not layouts.is_image(inputs[0].name, len(shape), card) or card.layout:
+        return card.layout or LAYOUT
+    found = layouts.layout_of(shape)
+    if found is None:
+        raise ModelLoadError(
+            f"got an image input of shape {shape}, which may be NHWC or NCHW",
+            "say which in the card: layout = 'NHWC'",
+        )
+    return found
+
+
+def _predict(session: Any, inputs: tuple[TensorSpec, ...], arrays: Arrays) -> Arrays:
+    """Return the outputs for all samples; a file of fixed batch is fed one by one."""
+    count = len(arrays[0])
+    size = count if inputs[0].shape[0] == -1 else 1
+    parts = []
+    for start in range(0, count, size):
+        fed = {
+            spec.name: np.ascontiguousarray(array[start : start + size], dtype=spec.dtype)
+            for spec, array in zip(inputs, arrays, strict=True)
+        }
+        parts.append(session.run(None, fed))
+    return tuple(np.concatenate(part) for part in zip(*parts, strict=True))

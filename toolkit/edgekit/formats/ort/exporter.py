@@ -1,0 +1,79 @@
+"""ONNX Runtime's own format for phones: the ONNX file, optimised and laid out ahead of time."""
+
+from pathlib import Path
+
+from edgekit.core.artifact import Exported, FloatModel
+from edgekit.core.card import ModelCard
+from edgekit.core.recipe import Recipe
+from edgekit.core.tensor import Arrays
+from edgekit.errors import ExportError
+from edgekit.formats.onnx import quantize
+from edgekit.formats.ort import file as ort_file
+
+SUFFIX = ".ort"
+RUNTIME = "onnxruntime"
+HUBS = ("keras", "tensorflow", "torch", "onnx")
+PACKAGES = ("onnxruntime",)
+
+RECIPES = quantize.RECIPES
+BYTES_NOTE = (
+    "ONNX Runtime writes the parts of a .ort file in an order that changes from one conversion to "
+    "the next: the same model does not give the same bytes"
+)
+
+
+def refusal(recipe: Recipe) -> str | None:
+    """Return why this recipe cannot be honoured, or None."""
+    if recipe.batch_max > 1:
+        return "the file has one batch size"
+    if recipe.name in RECIPES:
+        return None
+    return f"a .ort file is made from an ONNX file, which is made by {', '.join(RECIPES)}"
+
+
+def derives_from(hub: str, recipe: Recipe) -> str | None:
+    """Return the format whose fp32 file each `.ort` file is made from."""
+    del hub, recipe
+    return "onnx"
+
+
+def export(
+    model: FloatModel, recipe: Recipe, samples: Arrays | None, path: Path, card: ModelCard
+) -> Exported:
+    """Write `path` from the float32 ONNX file behind `model`, quantized on the way.
+
+    `samples`, one `(n, ...)` array per input, are the representative dataset. Raises `ExportError`
+    where ONNX Runtime refuses the file.
+    """
+    del card
+    if model.hub != "onnx":
+        raise ExportError(f"got a {model.hub} model, expected its ONNX file first")
+    source = Path(model.source.path).read_bytes()
+    if recipe.name != "fp32":
+        proto = quantize.quantized(Path(model.source.path), recipe, samples)
+        source = proto.SerializeToString(deterministic=True)
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4
+    # One level more would choose operators and layouts for this machine's processor.
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_EXTENDED
+    options.optimized_model_filepath = str(path)
+    options.add_session_config_entry("session.save_model_format", "ORT")
+    # Keeps int8 as it is: here alone it would become uint8, which Arm has no need of.
+    options.add_session_config_entry("session.qdqisint8allowed", "1")
+    try:
+        onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # ONNX Runtime's own exceptions share no class
+        raise ExportError(
+            f"got {type(error).__name__} from ONNX Runtime for {recipe.name}: {str(error)[:600]}",
+            "the message names the op; replace it by one that ONNX Runtime has",
+        ) from error
+    inputs, outputs = ort_file.borders(path)
+    return Exported(
+        inputs=inputs,
+        outputs=outputs,
+        op_histogram=ort_file.operators(path),
+        notes=(BYTES_NOTE,),
+        layout=model.layout,
+    )

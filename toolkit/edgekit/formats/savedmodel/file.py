@@ -1,0 +1,136 @@
+"""Reading a SavedModel's graph before TensorFlow runs any of it.
+
+Restoring variables runs operators that the file itself names. So every operator that loading or
+inference could reach must be plain computation: one that reads or writes files, prints or calls
+Python is refused.
+"""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from edgekit.core.suggest import did_you_mean
+from edgekit.errors import ModelLoadError
+
+# Stateful operators that only hold, restore or initialise what belongs to the model.
+ALLOWED_STATEFUL = {
+    "AssignVariableOp", "DestroyResourceOp", "HashTableV2", "LookupTableFindV2",
+    "LookupTableImportV2", "If", "MutableHashTableV2", "PartitionedCall", "Placeholder",
+    "RandomStandardNormal", "RandomUniform", "ReadVariableOp", "RestoreV2",
+    "StatefulPartitionedCall", "TensorListFromTensor", "VarHandleOp", "VarIsInitializedOp",
+    "VariableV2", "Assign", "While",
+}  # fmt: skip
+# Stateless by TensorFlow's book-keeping, but they look at the file system or call Python.
+REFUSED_STATELESS = {
+    "DecodeAudio", "MatchingFiles", "PyFuncStateless", "ReadFile", "ShardedFilespec",
+}  # fmt: skip
+
+
+def check(path: Path, signature: str, *, trust: bool) -> str:
+    """Return the name of the signature to convert, having refused what could run code.
+
+    `path` is the `saved_model.pb`. Raises `ModelLoadError`.
+    """
+    from tensorflow.core.protobuf import saved_model_pb2
+
+    try:
+        model = saved_model_pb2.SavedModel.FromString(path.read_bytes())
+        meta = next(m for m in model.meta_graphs if "serve" in m.meta_info_def.tags)
+    except Exception as error:
+        raise ModelLoadError(
+            f"got a file that is no SavedModel with the tag 'serve': {path}: {error}",
+            "it may be truncated; copy it again, or save the model again",
+        ) from error
+    name = _signature(meta, signature, path)
+    if not trust:
+        for op, node in _reachable(meta, name):
+            if not _is_harmless(op):
+                raise ModelLoadError(
+                    f"got operator {op} in node {node} of {path}: it acts outside of the model",
+                    "do not use this file, unless you trust it: --trust",
+                )
+    return name
+
+
+def _signature(meta: Any, wanted: str, path: Path) -> str:
+    names = [n for n, s in meta.signature_def.items() if s.inputs and s.outputs]
+    if wanted in names:
+        return wanted
+    if len(names) != 1:
+        raise ModelLoadError(
+            f"got signatures {', '.join(sorted(names)) or 'none'} in {path}, expected '{wanted}'",
+            did_you_mean(wanted, names) or "save it with a serving signature",
+        )
+    return str(names[0])
+
+
+def _reachable(meta: Any, signature: str) -> Iterator[tuple[str, str]]:
+    """Yield operator and node name of all that loading, or the signature, can run."""
+    nodes = {node.name: node for node in meta.graph_def.node}
+    functions = {f.signature.name: f.node_def for f in meta.graph_def.library.function}
+    ends = [t.name for t in meta.signature_def[signature].outputs.values()]
+    ends += [meta.saver_def.restore_op_name]
+    ends += [
+        t.name for s in meta.signature_def.values() for t in s.outputs.values() if not s.inputs
+    ]
+    for collection in meta.collection_def.values():
+        ends += collection.node_list.value
+    seen: set[str] = set()
+    called: set[str] = set()
+    stack = [_node(end) for end in ends if end]
+    while stack:
+        name = stack.pop()
+        if name in seen or name not in nodes:
+            continue
+        seen.add(name)
+        node = nodes[name]
+        yield node.op, node.name
+        stack += [_node(source) for source in node.input]
+        yield from _called(_functions_of(node), functions, called)
+
+
+def _called(
+    names: Iterable[str], functions: dict[str, Any], called: set[str]
+) -> Iterator[tuple[str, str]]:
+    for name in names:
+        if name in called or name not in functions:
+            continue
+        called.add(name)
+        for node in functions[name]:
+            yield node.op, f"{name}/{node.name}"
+            yield from _called(_functions_of(node), functions, called)
+
+
+def _functions_of(node: Any) -> list[str]:
+    found = [node.op]
+    for value in node.attr.values():
+        found += [value.func.name] if value.HasField("func") else []
+        found += [function.name for function in value.list.func]
+    return found
+
+
+def _node(reference: str) -> str:
+    """Return the node behind an input such as `^name` or `name:1`."""
+    return reference.removeprefix("^").split(":")[0]
+
+
+def _is_harmless(op: str) -> bool:
+    from tensorflow.python.framework import op_def_registry
+
+    definition = op_def_registry.get(op)
+    if definition is None:
+        return False
+    if definition.is_stateful:
+        return op in ALLOWED_STATEFUL
+    return op not in REFUSED_STATELESS
+
+
+MARKER = "saved_model.pb"
+
+
+def folder_of(path: Path) -> Path | None:
+    """Return the SavedModel that a folder is, or holds in numbered versions: the highest wins."""
+    if (path / MARKER).is_file():
+        return path
+    versions = [p for p in path.iterdir() if p.name.isdecimal() and (p / MARKER).is_file()]
+    return max(versions, key=lambda p: int(p.name), default=None)

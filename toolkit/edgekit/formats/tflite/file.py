@@ -1,0 +1,147 @@
+"""Reading `.tflite` files without an interpreter: operators, tensors, quantization, metadata."""
+
+from collections import Counter
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from edgekit.core.tensor import TensorSpec
+from edgekit.errors import EdgekitError, ModelLoadError
+from edgekit.formats.tflite import metadata as tflite_metadata
+from edgekit.formats.tflite import versions
+from edgekit.formats.tflite.patch import IDENTIFIER, operator_name, tensor_type, text, unpacked
+
+
+class TfliteFile(NamedTuple):
+    """What a .tflite file says about itself. Tensor types count all tensors of all subgraphs.
+
+    `min_runtime` is the least TensorFlow Lite release with all operator versions, None where one
+    is of no known release. `metadata` is what `tflite_metadata.read` returns, None without any.
+    """
+
+    description: str
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+    op_histogram: dict[str, int]
+    op_versions: dict[str, int]
+    tensor_types: dict[str, int]
+    subgraphs: int
+    min_runtime: str | None = None
+    metadata: dict[str, Any] | None = None
+
+
+def read(path: Path) -> TfliteFile:
+    """Parse the file. Raises `ModelLoadError` for one that is truncated or of another format."""
+    data = path.read_bytes()
+    if data[4:8] != IDENTIFIER:
+        raise ModelLoadError(
+            f"got a file that is not TFLite: {path}", "it lacks the mark TFL3 at byte 4"
+        )
+    try:
+        return _describe(unpacked(data))._replace(
+            min_runtime=versions.min_runtime(data),
+            metadata=tflite_metadata.read(data) or None,
+        )
+    except EdgekitError as error:
+        raise ModelLoadError(f"{error.message}: {path}", error.hint) from error
+    except Exception as error:
+        # Whatever the parser stumbles over, the file is to blame.
+        raise ModelLoadError(
+            f"got a broken .tflite file: {path}: {type(error).__name__}: {error}",
+            "it may be truncated; convert it again",
+        ) from error
+
+
+def _describe(model: Any) -> TfliteFile:
+    codes = [operator_name(code) for code in model.operatorCodes]
+    operators = [op for graph in model.subgraphs for op in graph.operators]
+    tensors = [tensor for graph in model.subgraphs for tensor in graph.tensors]
+    main = model.subgraphs[0]
+    versions: dict[str, int] = {}
+    for name, code in zip(codes, model.operatorCodes, strict=True):
+        versions[name] = max(code.version, versions.get(name, 0))
+    return TfliteFile(
+        description=text(model.description),
+        inputs=tuple(_spec(main.tensors[i]) for i in main.inputs),
+        outputs=tuple(_spec(main.tensors[i]) for i in main.outputs),
+        op_histogram=dict(sorted(Counter(codes[op.opcodeIndex] for op in operators).items())),
+        op_versions=versions,
+        tensor_types=dict(sorted(Counter(tensor_type(tensor.type) for tensor in tensors).items())),
+        subgraphs=len(model.subgraphs),
+    )
+
+
+def _spec(tensor: Any) -> TensorSpec:
+    signature = tensor.shapeSignature
+    shape = tensor.shape if signature is None or not len(signature) else signature
+    quantization = tensor.quantization
+    scales: Any = () if quantization is None else quantization.scale
+    scales = () if scales is None else scales
+    quantized = len(scales) == 1
+    return TensorSpec(
+        name=text(tensor.name),
+        shape=tuple(int(size) for size in (() if shape is None else shape)),
+        dtype=tensor_type(tensor.type),
+        scale=float(np.float32(scales[0])) if quantized else None,
+        zero_point=int(quantization.zeroPoint[0]) if quantized else None,
+    )
+
+
+def signature(path: Path) -> tuple[str, list[str]]:
+    """Return the key of the file's first signature, and its input names in the file's order."""
+    model = _model(path.read_bytes())
+    if not model.SignatureDefsLength():
+        raise ModelLoadError(
+            f"got a .tflite file without a signature: {path}",
+            "ranges are recorded by input name; convert the model again with today's converter",
+        )
+    definition = model.SignatureDefs(0)
+    names = {entry.TensorIndex(): text(entry.Name()) for entry in _entries(definition, "Inputs")}
+    return text(definition.SignatureKey()), [
+        names[int(index)] for index in model.Subgraphs(0).InputsAsNumpy()
+    ]
+
+
+def ordered(data: bytes, inputs: list[str], outputs: list[str]) -> bytes:
+    """Return the file with its inputs and outputs in the order of these names.
+
+    Converters order them as they like; signatures, which name them, stay as they are. Where the
+    signature has other names, those that end in numbers count upwards (`args_0`, `output_1`), and
+    others go by the alphabet, as Keras flattens what it gives names to.
+    """
+    changed = bytearray(data)
+    model = _model(changed)
+    if model.SignatureDefsLength():
+        definition, graph = model.SignatureDefs(0), model.Subgraphs(0)
+        _reorder(graph.InputsAsNumpy(), _entries(definition, "Inputs"), inputs)
+        _reorder(graph.OutputsAsNumpy(), _entries(definition, "Outputs"), outputs)
+    return bytes(changed)
+
+
+def _model(data: bytes | bytearray) -> Any:
+    from ai_edge_litert import schema_py_generated as schema
+
+    return schema.Model.GetRootAs(data, 0)
+
+
+def _entries(definition: Any, side: str) -> list[Any]:
+    get, length = getattr(definition, side), getattr(definition, f"{side}Length")()
+    return [get(i) for i in range(length)]
+
+
+def _reorder(indices: Any, entries: list[Any], wanted: list[str]) -> None:
+    """Write the tensor indices anew, in place: the array is a view of the file's bytes."""
+    found = {text(entry.Name()): entry.TensorIndex() for entry in entries}
+    if sorted(found.values()) != sorted(int(index) for index in indices):
+        return
+    if set(found) == set(wanted):
+        indices[:] = [found[name] for name in wanted]
+    else:
+        indices[:] = [found[name] for name in sorted(found, key=_natural)]
+
+
+def _natural(name: str) -> tuple[str, int]:
+    """Return a key by which `output_2` comes before `output_10`."""
+    stem = name.rstrip("0123456789")
+    return stem, int(name[len(stem) :] or 0)

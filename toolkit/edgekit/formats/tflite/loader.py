@@ -1,0 +1,67 @@
+"""Float `.tflite` files: run by LiteRT, and quantized further by the tflite exporter."""
+
+import math
+from pathlib import Path
+
+import numpy as np
+
+from edgekit.core.artifact import FloatModel, ModelSource
+from edgekit.core.card import ModelCard
+from edgekit.core.tensor import Arrays, Layout, TensorSpec
+from edgekit.errors import ModelLoadError
+from edgekit.formats.tflite import file as tflite_file
+
+SUFFIXES = (".tflite",)
+HUB = "tflite"
+LAYOUT: Layout = "NHWC"
+PACKAGES = ("ai-edge-litert",)
+
+QUANTIZED = {"int4", "int8", "uint8", "int16", "float16"}
+
+
+def load(source: ModelSource, card: ModelCard, *, trust: bool, seed: int = 0) -> FloatModel:
+    """Load the file. Raises `ModelLoadError` where it is broken or already quantized."""
+    del card, trust, seed  # nothing in the file runs, and its shapes and weights are its own
+    from ai_edge_litert.interpreter import Interpreter
+
+    path = Path(source.path)
+    quantized = sorted(QUANTIZED & set(tflite_file.read(path).tensor_types))
+    if quantized:
+        raise ModelLoadError(
+            f"got a quantized file: {path} holds {', '.join(quantized)} tensors, expected float32",
+            "start from the fp32 file",
+        )
+    try:
+        interpreter = Interpreter(model_content=path.read_bytes(), num_threads=1)
+        interpreter.allocate_tensors()
+    except (ValueError, RuntimeError, OSError) as error:
+        raise ModelLoadError(
+            f"got a file that LiteRT cannot load: {path}: {error}", "it may be truncated"
+        ) from error
+    inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
+
+    def predict(batch: Arrays) -> Arrays:
+        rows = []
+        for sample in zip(*batch, strict=True):
+            for detail, value in zip(inputs, sample, strict=True):
+                interpreter.set_tensor(detail["index"], value[None].astype(detail["dtype"]))
+            interpreter.invoke()
+            rows.append([interpreter.get_tensor(detail["index"])[0] for detail in outputs])
+        return tuple(np.stack(column) for column in zip(*rows, strict=True))
+
+    return FloatModel(
+        source=source,
+        hub=HUB,
+        native=path,
+        inputs=tuple(_spec(detail) for detail in inputs),
+        outputs=tuple(_spec(detail) for detail in outputs),
+        predict=predict,
+        layout=LAYOUT,
+    )
+
+
+def _spec(detail: dict[str, object]) -> TensorSpec:
+    shape = tuple(int(size) for size in detail["shape"])  # type: ignore[attr-defined]
+    if math.prod(shape) < 1:
+        raise ModelLoadError(f"got a tensor of shape {shape} at the border of the model")
+    return TensorSpec(name=str(detail["name"]), shape=shape, dtype=np.dtype(detail["dtype"]).name)  # type: ignore[call-overload]

@@ -1,0 +1,210 @@
+"""Golden samples as C++: what the self-test of a package for microcontrollers carries."""
+
+import zlib
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from edgekit.core.tensor import Array
+from edgekit.errors import UsageError
+from edgekit.packaging.nouns import VECTORS, Content, GoldenSample, GoldenTensor, Variant
+
+# What golden vectors may take of the flash that holds the self-test.
+GOLDEN_BYTES = 64 * 1024
+# The picture that is written in every pixel format has at most so many pixels a side.
+FORMAT_SIDE = 16
+# Five bits a channel, shifted up, are at most this far below eight.
+LEVELS_OF_565 = 7
+
+
+class _Sample(NamedTuple):
+    """One golden sample, as C++."""
+
+    name: str
+    frame: str
+    values: tuple[str, ...]
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    reals: tuple[str, ...]
+    top: int
+
+
+class _Arrays:
+    """The golden arrays, each kept once: variants share their pictures."""
+
+    def __init__(self) -> None:
+        self._known: dict[bytes, str] = {}
+
+    def name(self, data: bytes) -> str:
+        """Return the C++ name of an array with these bytes."""
+        return self._known.setdefault(data, f"kBytes{len(self._known)}")
+
+    @property
+    def size(self) -> int:
+        """Return the bytes of all arrays."""
+        return sum(map(len, self._known))
+
+    def literals(self) -> list[str]:
+        """Return the elements of each, in order of their names."""
+        return [bytes_literal(data) for data in self._known]
+
+
+def golden(content: Content, constants: dict[str, str]) -> dict[str, Any]:
+    """Return the golden samples as C++: as many as fit, at least one of each variant.
+
+    `constants` has the C++ name of each variant.
+    """
+    arrays, kept = _Arrays(), 1
+    most = max(len(real_samples(variant)) for variant in content.variants)
+    for count in range(1, most + 1):
+        tried = _Arrays()
+        _samples(content, constants, count, tried)
+        if count > 1 and tried.size > GOLDEN_BYTES:
+            break
+        kept = count
+    samples = _samples(content, constants, kept, arrays)
+    formats = _formats(content, arrays) if content.takes_image else []
+    return {
+        "golden": samples,
+        "formats": formats,
+        "arrays": arrays.literals(),
+        "flash": arrays.size,
+        "probe_flash": _probe_bytes(content),
+        "longest_side": _longest_side(content, kept),
+        "labels_crc32": f"0x{zlib.crc32(_lines(content.labels)):08X}U",
+        "kept": kept,
+        "all": most,
+    }
+
+
+def bytes_literal(data: bytes) -> str:
+    """Return the elements of a C++ array, 20 a line."""
+    words = [f"0x{byte:02x}," for byte in range(256)]
+    lines = (data[start : start + 20] for start in range(0, len(data), 20))
+    return "".join("".join(words[byte] for byte in line) + "\n" for line in lines)
+
+
+def real_samples(variant: Variant) -> tuple[GoldenSample, ...]:
+    """Return the samples that the model was asked about: all but the probe."""
+    found = tuple(sample for sample in variant.golden if sample.outputs)
+    if not found:
+        raise UsageError(
+            f"got no outputs of {variant.artifact.label}, expected some to hold a device against",
+            "package a file that was run",
+        )
+    return found
+
+
+def data_of(tensor: GoldenTensor, vectors: bytes) -> bytes:
+    """Return the bytes of a golden array."""
+    return vectors[tensor.offset : tensor.offset + tensor.size_bytes]
+
+
+def _samples(
+    content: Content, constants: dict[str, str], count: int, arrays: _Arrays
+) -> list[dict[str, Any]]:
+    """Return each variant with its first `count` real samples and the probe."""
+    vectors, found = content.assets[VECTORS], []
+    for variant in content.variants:
+        real = real_samples(variant)[:count]
+        probe = [sample for sample in variant.golden if not sample.outputs]
+        named = [(f"sample {k}", sample) for k, sample in enumerate(real)]
+        named += [("the probe", sample) for sample in probe]
+        samples = [_sample(label, each, vectors, arrays, content) for label, each in named]
+        found.append(
+            {
+                "constant": constants[variant.name],
+                "samples": samples,
+                "alike": "true" if _alike(real, vectors) else "false",
+            }
+        )
+    return found
+
+
+def _alike(samples: tuple[GoldenSample, ...], vectors: bytes) -> bool:
+    """Whether several samples have outputs that their tolerance does not tell apart."""
+    for row in zip(*(sample.outputs for sample in samples), strict=True):
+        span = np.ptp(np.stack([one.array(vectors).astype(np.float64) for one in row]), axis=0)
+        if span.max(initial=0) > row[0].tolerance:
+            return False
+    return len(samples) > 1
+
+
+def _probes(content: Content) -> list[GoldenSample]:
+    return [one for variant in content.variants for one in variant.golden if not one.outputs]
+
+
+def _probe_bytes(content: Content) -> int:
+    """Return the bytes of the probe's picture and of the inputs that are made of it."""
+    vectors = content.assets[VECTORS]
+    tensors = [one for probe in _probes(content) for one in (*probe.samples, *probe.inputs)]
+    return sum(map(len, {data_of(one, vectors) for one in tensors}))
+
+
+def _longest_side(content: Content, kept: int) -> int:
+    """Return the longest side of the pictures that the self-test preprocesses."""
+    if not content.takes_image:
+        return 0
+    real = (sample for variant in content.variants for sample in real_samples(variant)[:kept])
+    pictures = (sample.samples[0] for sample in (*real, *_probes(content)))
+    return max(max(picture.shape[:2]) for picture in pictures)
+
+
+def _lines(labels: tuple[str, ...]) -> bytes:
+    return "".join(f"{label}\n" for label in labels).encode()
+
+
+def _sample(
+    label: str, sample: GoldenSample, vectors: bytes, arrays: _Arrays, content: Content
+) -> _Sample:
+    def literal(tensor: GoldenTensor) -> str:
+        return f"{{{arrays.name(data_of(tensor, vectors))}, {tensor.tolerance!r}}}"
+
+    frame = ""
+    values: tuple[str, ...] = ()
+    if content.takes_image:
+        first = sample.samples[0]
+        pixels = first.array(vectors)
+        form = "kGray8" if pixels.ndim == 2 else "kRgb888"
+        turned = sample.orientation
+        frame = _frame(pixels.tobytes(), pixels, form, first.tolerance, arrays, turned)
+    else:
+        values = tuple(arrays.name(data_of(each, vectors)) for each in sample.samples)
+    return _Sample(
+        name=label,
+        frame=frame,
+        values=values,
+        inputs=tuple(map(literal, sample.inputs)),
+        outputs=tuple(map(literal, sample.outputs)),
+        reals=tuple(map(literal, sample.values)),
+        top=-1 if sample.top is None else sample.top,
+    )
+
+
+def _frame(
+    data: bytes, pixels: Array, form: str, tolerance: float, arrays: _Arrays, orientation: int = 1
+) -> str:
+    """Return a `GoldenFrame`: `data` in a pixel format, that must read as `pixels`."""
+    height, width = pixels.shape[:2]
+    frame = f"{{{arrays.name(data)}, {width}, {height}, PixelFormat::{form}, {orientation}}}"
+    return f"{{{frame}, {arrays.name(pixels.tobytes())}, {float(tolerance)!r}}}"
+
+
+def _formats(content: Content, arrays: _Arrays) -> list[str]:
+    """Return a small colour picture in each of the pixel formats."""
+    probe = content.first.golden[-1].samples[0].array(content.assets[VECTORS])
+    rows, columns = (
+        np.linspace(0, n - 1, min(n, FORMAT_SIDE)).astype(int) for n in probe.shape[:2]
+    )
+    pixels = np.ascontiguousarray(probe[rows][:, columns])
+    wide = pixels.astype(np.uint16)
+    packed = wide[..., 0] >> 3 << 11 | wide[..., 1] >> 2 << 5 | wide[..., 2] >> 3
+    four = np.concatenate([pixels, np.full_like(pixels[..., :1], 77)], axis=-1)
+    made = (
+        ("kRgb888", pixels.tobytes(), 0),
+        ("kBgr888", pixels[..., ::-1].tobytes(), 0),
+        ("kRgba8888", four.tobytes(), 0),
+        ("kRgb565", packed.astype("<u2").tobytes(), LEVELS_OF_565),
+        ("kRgb565BigEndian", packed.astype(">u2").tobytes(), LEVELS_OF_565),
+    )
+    return [_frame(data, pixels, form, tolerance, arrays) for form, data, tolerance in made]

@@ -1,0 +1,109 @@
+"""edgekit.toml: a whole run from one file, checked before anything starts."""
+
+import tomllib
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, ValidationError
+
+from edgekit import reports
+from edgekit.core import problems
+from edgekit.core.noun import Noun
+from edgekit.core.recipe import RECIPES
+from edgekit.core.suggest import did_you_mean
+from edgekit.core.target import Budgets
+from edgekit.errors import UsageError
+from edgekit.packaging import packagers
+from edgekit.pipeline import targets
+
+
+class TrainSection(Noun):
+    """Training settings that replace the card's."""
+
+    epochs: int | None = Field(default=None, ge=1)
+    batch_size: int | None = Field(default=None, ge=1)
+    learning_rate: float | None = Field(default=None, gt=0)
+    patience: int | None = Field(default=None, ge=1)
+
+
+class ModelSection(Noun):
+    """One model: as on the command line, and trained first where `train` is given."""
+
+    source: str
+    framework: Literal["keras", "torch"] | None = None
+    weights: str | None = None
+    card: str | None = None
+    input: tuple[int, ...] | None = None
+    train: TrainSection | None = None
+
+
+class DataSection(Noun):
+    """The data set, and how many of its calibration samples are used."""
+
+    source: str
+    calibration: int = Field(default=100, ge=1)
+    skip_bad: bool = False
+
+
+class PackageSection(Noun):
+    """One package to make at the end. `kind` is what `edgekit package --for` takes.
+
+    `model` is the card's name of the one to package, where there are several.
+    """
+
+    kind: str
+    target: str
+    model: str | None = None
+
+
+class RunConfig(Noun):
+    """The whole file. Paths in it are relative to the file's folder."""
+
+    name: str = "run"
+    output: str = "runs"
+    seed: int = Field(default=0, ge=0, lt=2**32)
+    threads: int = Field(default=1, ge=1)
+    latency_runs: int = Field(default=200, ge=1)
+    targets: tuple[str, ...] = Field(min_length=1)
+    recipes: tuple[str, ...] = Field(default=("fp32", "int8"), min_length=1)
+    data: DataSection
+    models: tuple[ModelSection, ...] = Field(min_length=1)
+    budgets: Budgets = Budgets()
+    reports: tuple[str, ...] = ("json", "markdown")
+    packages: tuple[PackageSection, ...] = ()
+
+
+def read(path: Path) -> RunConfig:
+    """Read and check the file. Raises `UsageError` with all that is wrong in it, at once."""
+    try:
+        data = tomllib.loads(path.read_text())
+    except FileNotFoundError:
+        raise UsageError(f"got no file {path}", "name it: edgekit run FILE") from None
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise UsageError(f"got an unreadable file {path}: {error}", "it must be TOML") from error
+    try:
+        config = RunConfig.model_validate(data)
+        wrong = _wrong_names(config)
+    except ValidationError as error:
+        wrong = problems.wrong_fields(error, RunConfig)
+    if wrong:
+        lines = "\n".join(f"  {line}" for line in wrong)
+        raise UsageError(f"got {len(wrong)} wrong fields in {path}:\n{lines}", "correct them")
+    return config
+
+
+def _wrong_names(config: RunConfig) -> list[str]:
+    """Return a line for every name in the file that nothing answers to."""
+    asked = {
+        "targets": (config.targets, targets.known()),
+        "recipes": (config.recipes, tuple(RECIPES)),
+        "reports": (config.reports, reports.names()),
+        "packages.kind": (tuple(p.kind for p in config.packages), packagers.names()),
+        "packages.target": (tuple(p.target for p in config.packages), config.targets),
+    }
+    return [
+        f"{field}: unknown name '{name}'; {did_you_mean(name, known)}"
+        for field, (names, known) in asked.items()
+        for name in names
+        if name not in known and not (field == "targets" and name.endswith(".toml"))
+    ]

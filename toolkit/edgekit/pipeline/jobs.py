@@ -1,0 +1,257 @@
+"""What runs in child processes: each function takes and returns plain data, and owns its process.
+
+The parent calls these by name through `process.call`; arrays travel as `.npy` files.
+"""
+
+import dataclasses
+import logging
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edgekit import formats
+from edgekit.core import dataset as datasets
+from edgekit.core import layout as layouts
+from edgekit.core import scoring
+from edgekit.core.artifact import FloatModel, ModelSource
+from edgekit.core.card import ModelCard, Trained
+from edgekit.core.preprocess import Preprocess
+from edgekit.core.recipe import Recipe
+from edgekit.core.tensor import Array, Arrays, TensorSpec
+from edgekit.data import open_dataset
+from edgekit.errors import DataError, ExportError, ModelLoadError
+from edgekit.metrics import metric_of
+from edgekit.pipeline import samples
+from edgekit.system import packages, process
+
+# How many samples an exported file is held against its float model on, before it counts.
+PARITY_SAMPLES = 8
+PREDICT_BATCH = 256
+
+
+def prepare(payload: dict[str, Any]) -> dict[str, Any]:
+    """Write one part of a data set, preprocessed, into a folder.
+
+    `part` is `train`, `calibration` or `test`; `n` takes that many of it, seeded.
+    """
+    data = open_dataset(payload["data"])
+    indices = getattr(datasets.split(data, payload["seed"]), payload["part"])
+    if payload.get("n"):
+        indices = datasets.choose(indices, payload["n"], payload["seed"])
+    if not len(indices):
+        raise DataError(f"got no {payload['part']} samples in {data.name}", "give more data")
+    log = _Skipped()
+    logging.getLogger("edgekit").addHandler(log)
+    done = samples.prepare(
+        data,
+        indices,
+        tuple(Preprocess.model_validate(one) for one in payload["preprocesses"]),
+        Path(payload["folder"]),
+        skip_bad=payload["skip_bad"],
+    )
+    return {
+        "inputs": [str(path) for path in done.inputs],
+        "labels": str(done.labels) if done.labels else None,
+        "n": done.n,
+        "skipped": log.records,
+    }
+
+
+class _Skipped(logging.Handler):
+    """Collects what was left out, for the user to see: a child's own output is nobody's."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.records: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep the message."""
+        self.records.append(record.getMessage())
+
+
+def train(payload: dict[str, Any]) -> dict[str, Any]:
+    """Train a model built by a factory; return its file and the card that belongs beside it."""
+    source, card = _source(payload), ModelCard.model_validate(payload["card"])
+    packages.versions(("tensorboard",))
+    model = _load(payload)
+    folder, trainer = Path(payload["folder"]), formats.trainer(source.framework)
+    train, selection = _samples(payload["train"]), _samples(payload["calibration"])
+    _check_fit(model, (train[0],))
+    found = trainer.fit(model, train, selection, card.training, payload["seed"], folder)
+    trained = Trained(
+        data=payload["data"],
+        data_sha256=payload["data_sha256"],
+        seed=payload["seed"],
+        epochs_run=found["epochs_run"],
+        best_epoch=found["best_epoch"],
+        selection_accuracy=found["selection_accuracy"],
+        samples=len(train[1]),
+        versions=packages.versions(formats.loader(source.kind).PACKAGES),
+    )
+    done = card.model_copy(update={"trained": trained})
+    return {"file": found["file"], "card": done.model_dump(mode="json")}
+
+
+def predict(payload: dict[str, Any]) -> dict[str, Any]:
+    """Write the float model's outputs, one `(n, ...)` float32 file each, for prepared inputs."""
+    model = _load(payload)
+    inputs = _fitting(model, payload["inputs"])
+    files = _predict(model, inputs, Path(payload["folder"]), "float_output")
+    versions = packages.versions(formats.loader(model.source.kind).PACKAGES)
+    return {"versions": versions, "outputs": files}
+
+
+def export(payload: dict[str, Any]) -> dict[str, Any]:
+    """Export a model by one recipe; also write the samples and float outputs to hold it against."""
+    warnings.filterwarnings("ignore")
+    recipe, card = (
+        Recipe.model_validate(payload["recipe"]),
+        ModelCard.model_validate(payload["card"]),
+    )
+    exporter, model = formats.exporter(payload["format"]), _load(payload)
+    process.report(process.Progress(loaded=True))
+    calibration = payload.get("calibration")
+    representative = _fitting(model, calibration) if calibration else None
+    _check_shapes(model)
+    _check_classes(model, card)
+    folder = Path(payload["folder"])
+    inputs = _parity_inputs(representative, model.inputs)
+    _predict(model, inputs, folder, "parity_output")
+    path = folder / f"model{exporter.SUFFIX}"
+    done = exporter.export(_as_hub(model, exporter.HUBS), recipe, representative, path, card)
+    names = tuple(spec.name for spec in model.inputs)
+    fed = layouts.inputs_laid_out(inputs, names, model.layout, done.layout, card)
+    for i, values in enumerate(fed):
+        np.save(folder / f"parity_input-{i}.npy", values)
+    exported = {**done.model_dump(mode="json"), "notes": [*model.notes, *done.notes]}
+    exported["input_names"] = names
+    return {"file": str(path), "exported": exported, "model_layout": model.layout}
+
+
+def score(payload: dict[str, Any]) -> dict[str, Any]:
+    """Judge outputs by a metric of the user's own, which is code."""
+    card = ModelCard.model_validate(payload["card"])
+    metric = metric_of(card, trust=payload["trust"])
+    outputs, reference, inputs, labels = (
+        _arrays(payload[name]) for name in ("outputs", "reference", "inputs", "labels")
+    )
+    found = scoring.evaluate(
+        metric, outputs, reference or None, labels[0] if labels else None, inputs, card.labels
+    )
+    return {"metrics": [each.model_dump(mode="json") for each in found]}
+
+
+def _source(payload: dict[str, Any]) -> ModelSource:
+    return ModelSource.model_validate(payload["source"])
+
+
+def _load(payload: dict[str, Any]) -> FloatModel:
+    source = _source(payload)
+    module = formats.loader(source.kind)
+    packages.versions(module.PACKAGES)
+    card = ModelCard.model_validate(payload["card"])
+    model: FloatModel = module.load(source, card, trust=payload["trust"], seed=payload["seed"])
+    # A converted file may have other names for its inputs than the model that it was made from.
+    pairs = zip(model.inputs, payload["input_names"] or _names(model), strict=True)
+    inputs = tuple(spec.model_copy(update={"name": name}) for spec, name in pairs)
+    return dataclasses.replace(model, inputs=inputs, layout=card.layout or model.layout)
+
+
+def _names(model: FloatModel) -> list[str]:
+    return [layouts.plain_name(spec.name) for spec in model.inputs]
+
+
+def _as_hub(model: FloatModel, hubs: tuple[str, ...]) -> FloatModel:
+    """Return the model as one of `hubs`: an ONNX graph is rebuilt as a PyTorch module."""
+    if model.hub in hubs:
+        return model
+    if model.hub == "onnx" and "torch" in hubs:
+        from edgekit.formats.onnx import to_torch
+
+        packages.versions(("torch",))
+        return dataclasses.replace(model, hub="torch", native=to_torch.to_module(model.native))
+    raise ExportError(f"got a {model.hub} model, expected {' or '.join(hubs)}")
+
+
+def _samples(part: dict[str, Any]) -> tuple[Array, Array]:
+    return np.load(part["inputs"][0], mmap_mode="r"), np.load(part["labels"])
+
+
+def _arrays(paths: list[str]) -> Arrays:
+    return tuple(np.load(path, mmap_mode="r") for path in paths)
+
+
+def _predict(model: FloatModel, inputs: Arrays, folder: Path, name: str) -> list[str]:
+    """Run the model on all samples, a batch at a time; write `name-<i>.npy` for each output."""
+    parts = [
+        model.predict(tuple(np.array(v[start : start + PREDICT_BATCH]) for v in inputs))
+        for start in range(0, len(inputs[0]), PREDICT_BATCH)
+    ]
+    files = []
+    for i, outputs in enumerate(zip(*parts, strict=True)):
+        files.append(str(folder / f"{name}-{i}.npy"))
+        np.save(files[-1], np.concatenate(outputs).astype(np.float32))
+    return files
+
+
+def _parity_inputs(representative: Arrays | None, specs: tuple[TensorSpec, ...]) -> Arrays:
+    """Return real samples where there are some, else seeded noise in the usual range."""
+    if representative is not None:
+        return tuple(np.array(values[:PARITY_SAMPLES]) for values in representative)
+    rng = np.random.default_rng(0)
+    return tuple(_noise(rng, spec) for spec in specs)
+
+
+def _noise(rng: np.random.Generator, spec: TensorSpec) -> Array:
+    shape = (PARITY_SAMPLES, *spec.shape[1:])
+    if spec.dtype.startswith("float"):
+        return rng.uniform(-1, 1, shape).astype(spec.dtype)
+    # Whole numbers choose among things, such as words: two choices are always there.
+    return rng.integers(0, 2, shape).astype(spec.dtype)
+
+
+def _fitting(model: FloatModel, prepared: dict[str, Any]) -> Arrays:
+    """Return the prepared inputs in the model's order. Raises `DataError` where they do not fit."""
+    arrays = _arrays(prepared["files"])
+    order = layouts.order_of(tuple(prepared["names"]), model.inputs)
+    inputs = tuple(arrays[place] for place in order)
+    _check_fit(model, inputs)
+    return inputs
+
+
+def _check_fit(model: FloatModel, inputs: Arrays) -> None:
+    for spec, values in zip(model.inputs, inputs, strict=True):
+        layouts.check_fit(values, spec, f"input {spec.name} of model {model.source.ref}")
+
+
+def _check_shapes(model: FloatModel) -> None:
+    for spec in model.inputs:
+        if model.hub == "torch" and spec.dtype in {"float64", "float16", "bfloat16"}:
+            raise ModelLoadError(
+                f"got a {spec.dtype} input, {spec.name} of {model.source.ref}, expected float32",
+                "save the model in float32: model.float(); recipes make smaller files of it",
+            )
+        if model.hub in {"torch", "tensorflow"} and spec.shape and spec.shape[0] > 1:
+            raise ExportError(
+                f"got a fixed batch of {spec.shape[0]} for {spec.name} of {model.source.ref}, "
+                "expected 1, or an open one",
+                "save the model with a batch of 1",
+            )
+        if any(size < 0 for size in spec.shape[1:]):
+            raise ExportError(
+                f"got an input of no fixed shape: {spec.name}, {spec.in_words()}",
+                "fix all sizes when building the model; only the batch may be left open",
+            )
+        if 0 in spec.shape or not spec.shape:
+            raise ModelLoadError(
+                f"got an input of shape {spec.shape}, expected sizes above 0: {spec.name} of "
+                f"{model.source.ref}",
+                "save the model with an input of real size",
+            )
+
+
+def _check_classes(model: FloatModel, card: ModelCard) -> None:
+    outputs = model.outputs[0].shape[-1] if model.outputs[0].shape else 1
+    card.check_outputs(outputs, model.source.ref)

@@ -1,0 +1,177 @@
+"""plan → load → export → measure → judge → record."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from edgekit import __version__, formats
+from edgekit.core.artifact import Artifact
+from edgekit.core.measurement import ErrorRecord, Kernels, Measurement
+from edgekit.core.recipe import UNKNOWN
+from edgekit.core.run import Failure, ModelRecord, Run
+from edgekit.core.target import Target
+from edgekit.core.verdict import Verdict, judge
+from edgekit.errors import EdgekitError
+from edgekit.pipeline.convert import Converted, convert, file_name
+from edgekit.pipeline.labels import check_data
+from edgekit.pipeline.measure import baseline, measure
+from edgekit.pipeline.plan import Attempt, base_of
+from edgekit.pipeline.workspace import Workspace
+from edgekit.sources.model import Model, hub_of
+from edgekit.system import process, store
+
+# Conversions are mostly one core each, and hold a framework in memory each.
+PARALLEL_EXPORTS = 2
+
+
+@dataclass
+class Findings:
+    """What a run has found so far."""
+
+    models: list[ModelRecord] = field(default_factory=list)
+    artifacts: list[Artifact] = field(default_factory=list)
+    files: dict[str, Path] = field(default_factory=dict)
+    failures: list[Failure] = field(default_factory=list)
+    measurements: list[Measurement] = field(default_factory=list)
+    cached: int = 0
+
+
+def convert_all(attempts: list[Attempt], work: Workspace, found: Findings) -> None:
+    """Convert two at a time. One that fails is recorded, and the others go on."""
+    # Prepared before the threads start: the samples are shared.
+    for attempt in attempts:
+        if attempt.recipe.is_calibrated and work.data is not None:
+            model = attempt.model
+            work.samples("calibration", model.card, model.layout, attempt.recipe.calibration_n)
+
+    def attempt_one(attempt: Attempt) -> Converted | EdgekitError:
+        try:
+            return convert(attempt.model, attempt.format, attempt.recipe, work)
+        except EdgekitError as error:
+            return error
+
+    # The longest first, so that no core is left waiting for one of them at the end.
+    order = sorted(
+        attempts, key=lambda a: base_of(hub_of(a.model.source), a.format, a.recipe) is not None
+    )
+    results = _in_parallel(attempt_one, order)
+    by_attempt = dict(zip(map(id, order), results, strict=True))
+    for attempt in attempts:
+        _record(attempt, by_attempt[id(attempt)], found)
+
+
+def _in_parallel(
+    function: Callable[[Attempt], Converted | EdgekitError], items: list[Attempt]
+) -> list[Converted | EdgekitError]:
+    with ThreadPoolExecutor(PARALLEL_EXPORTS) as pool:
+        try:
+            return list(pool.map(function, items))
+        except BaseException:
+            # Ctrl-C: the threads wait for children, so the children end first.
+            pool.shutdown(wait=False, cancel_futures=True)
+            process.kill_all()
+            raise
+
+
+def _record(attempt: Attempt, result: Converted | EdgekitError, found: Findings) -> None:
+    if isinstance(result, EdgekitError):
+        failure = Failure(
+            model=attempt.model.card.name,
+            format=attempt.format,
+            recipe=attempt.recipe.name,
+            error=ErrorRecord(**result.record()),
+        )
+        found.failures.append(failure)
+        return
+    artifact = result.artifact.model_copy(update={"path": f"artifacts/{file_name(result)}"})
+    found.artifacts.append(artifact)
+    found.files[artifact.sha256] = result.path
+    found.cached += result.from_cache
+
+
+def measure_all(
+    models: list[Model], targets: tuple[Target, ...], work: Workspace, found: Findings, folder: Path
+) -> None:
+    """Run every artifact on the test samples, with each kind of kernels that a target asks for."""
+    for model in models:
+        mine = [a for a in found.artifacts if (a.source, a.card) == (model.source, model.card)]
+        check_data(model.card, work)
+        samples = work.samples("test", model.card, model.layout)
+        floats, reference = baseline(model, samples, work)
+        record = ModelRecord(source=model.source, card=model.card, baseline=floats)
+        found.models.append(record)
+        for artifact in mine:
+            if formats.exporter(artifact.format).RUNTIME is None:
+                continue
+            fed = work.samples("test", model.card, artifact.layout)
+            for kernels in kernels_for(artifact, targets):
+                golden = folder / "golden" / f"{artifact.sha256[:16]}-{kernels}.npz"
+                done = measure(
+                    artifact,
+                    found.files[artifact.sha256],
+                    fed,
+                    reference,
+                    work,
+                    kernels=kernels,
+                    golden=golden,
+                )
+                found.measurements.append(done)
+
+
+def kernels_for(artifact: Artifact, targets: tuple[Target, ...]) -> tuple[Kernels, ...]:
+    """Return the kinds of kernels that the targets of this artifact's format run, each once."""
+    asked = [target.kernels for target in targets if artifact.format in target.formats]
+    return tuple(dict.fromkeys(asked or ["optimized"]))
+
+
+def judge_all(targets: tuple[Target, ...], found: Findings) -> tuple[Verdict, ...]:
+    """Judge each artifact for each target that runs its format.
+
+    A recipe that a profile does not take is no failure where it was made for another target.
+    """
+    return tuple(
+        judge(target, artifact, found.measurements)
+        for target in targets
+        for artifact in found.artifacts
+        if artifact.format in target.formats and not _is_for_others(artifact, target, targets)
+    )
+
+
+def _is_for_others(artifact: Artifact, target: Target, targets: tuple[Target, ...]) -> bool:
+    recipe = artifact.recipe.name
+    if target.takes(recipe) or recipe == UNKNOWN:
+        return False
+    return any(other.takes(recipe) for other in targets if artifact.format in other.formats)
+
+
+def record(
+    folder: Path,
+    found: Findings,
+    targets: tuple[Target, ...],
+    work: Workspace,
+    *,
+    name: str,
+    command: str,
+) -> Run:
+    """Copy the files into the run's folder, write run.json last, and return the Run."""
+    for artifact in found.artifacts:
+        store.copy(found.files[artifact.sha256], folder / artifact.path)
+    run = Run(
+        id=folder.name,
+        name=name,
+        command=command,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        edgekit_version=__version__,
+        seed=work.settings.seed,
+        data=work.data.name if work.data else "",
+        models=tuple(found.models),
+        artifacts=tuple(found.artifacts),
+        failures=tuple(found.failures),
+        measurements=tuple(found.measurements),
+        targets=targets,
+        verdicts=judge_all(targets, found),
+    )
+    store.write_text(folder / "run.json", run.to_json())
+    return run

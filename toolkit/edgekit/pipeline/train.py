@@ -1,0 +1,95 @@
+"""Training a zoo model or a user's factory, and saving it with its card beside it."""
+
+import shutil
+from pathlib import Path
+from typing import NamedTuple
+
+from edgekit import formats
+from edgekit.core.artifact import ModelSource
+from edgekit.core.card import ModelCard
+from edgekit.core.suggest import did_you_mean
+from edgekit.errors import InternalError, UsageError
+from edgekit.pipeline.config import TrainSection
+from edgekit.pipeline.workspace import Workspace
+from edgekit.sources.cards import card_path
+from edgekit.sources.model import Model
+from edgekit.system import store
+
+# Training takes as long as it takes; only a job that was forgotten is ended.
+TRAINING_SECONDS = 7 * 24 * 3600
+
+
+class TrainedModel(NamedTuple):
+    """Where a trained model was saved."""
+
+    file: Path
+    card: ModelCard
+    logs: Path
+
+
+def suffix_of(framework: str) -> str:
+    """Return the suffix of the files that training in `framework` saves."""
+    return str(formats.trainer(framework).SUFFIX)
+
+
+def with_settings(model: Model, section: TrainSection) -> Model:
+    """Return the model with its card's training settings replaced where `section` has some."""
+    given = section.model_dump(exclude_none=True)
+    training = model.card.training.model_copy(update=given)
+    return Model(model.source, model.card.model_copy(update={"training": training}))
+
+
+def train(model: Model, output: Path, work: Workspace) -> TrainedModel:
+    """Train `model` on the job's data; save it at `output`, card and TensorBoard logs beside it.
+
+    The card gets the data set's class names. Raises `UsageError` for what cannot be trained.
+    """
+    source, data = model.source, work.data
+    assert data is not None
+    _check(source, output)
+    labels, classes = data.class_names, len(data.class_names)
+    card = model.card.model_copy(update={"labels": labels, "classes": classes})
+    arguments = {**source.arguments, "classes": classes}
+    source = source.model_copy(update={"arguments": arguments})
+    model = Model(source, card)
+    made = work.folder / f"train-{card.name}-{source.framework}"
+    made.mkdir(parents=True, exist_ok=True)
+    with work.step(f"train {card.name} ({source.framework})") as update:
+        payload = {
+            **model.payload(trust=work.settings.trust, seed=work.settings.seed),
+            "folder": str(made),
+            "data": data.name,
+            "data_sha256": data.fingerprint,
+        }
+        for part in ("train", "calibration"):
+            prepared = work.samples(part, card, model.layout)
+            payload[part] = {
+                "inputs": [str(path) for path in prepared.inputs],
+                "labels": str(prepared.labels),
+            }
+        answer = work.call("train", payload, InternalError, update, seconds=TRAINING_SECONDS)
+    done = ModelCard.model_validate(answer["card"])
+    return _save(Path(answer["file"]), made / "logs", done, output)
+
+
+def _check(source: ModelSource, output: Path) -> None:
+    trainable = formats.trainers()
+    if source.factory is None or source.framework not in trainable:
+        raise UsageError(
+            f"got {source.ref}, expected a zoo model or file.py:factory to train",
+            did_you_mean(source.framework, trainable),
+        )
+    wanted = suffix_of(source.framework)
+    if output.suffix != wanted:
+        raise UsageError(f"got -o {output}, expected a path ending in {wanted}")
+
+
+def _save(file: Path, logs: Path, card: ModelCard, output: Path) -> TrainedModel:
+    """Write the card first: a model without one could be fed unpreprocessed samples."""
+    store.write_text(card_path(output), card.to_json())
+    store.copy(file, output)
+    kept = output.with_name(f"{output.name}.logs")
+    with store.writing(kept):
+        shutil.rmtree(kept, ignore_errors=True)
+        shutil.copytree(logs, kept)
+    return TrainedModel(output, card, kept)

@@ -1,0 +1,244 @@
+"""Validating artifacts that were made before, or elsewhere."""
+
+import logging
+from pathlib import Path
+from typing import NamedTuple
+
+from pydantic import ValidationError
+
+from edgekit import formats
+from edgekit.core import layout as layouts
+from edgekit.core import problems
+from edgekit.core.artifact import Artifact, ModelSource
+from edgekit.core.card import ModelCard
+from edgekit.core.recipe import UNKNOWN, Recipe
+from edgekit.core.run import ModelRecord, Run
+from edgekit.core.target import Target
+from edgekit.core.tensor import Layout
+from edgekit.errors import DataError, ModelLoadError, UsageError
+from edgekit.formats.inspection import inspect, specs_of
+from edgekit.pipeline import runs, steps
+from edgekit.pipeline.labels import check_data
+from edgekit.pipeline.measure import baseline, measure
+from edgekit.pipeline.runs import find_run, read_run
+from edgekit.pipeline.workspace import Settings, Step, Workspace, workspace
+from edgekit.sources import cards, resolve
+from edgekit.sources.model import Model
+from edgekit.system import store
+
+
+class Subject(NamedTuple):
+    """A file to validate, and the float model it came from where the record says so."""
+
+    artifact: Artifact
+    file: Path
+    model: Model | None
+
+
+def subjects(ref: str, card: Path | None, runs: Path) -> list[Subject]:
+    """Return what `ref` names: one converted file, or all files of a run."""
+    path = Path(ref)
+    if _is_model(path):
+        return [_from_file(path, card)]
+    if path.suffix and not path.exists():
+        raise ModelLoadError(f"got no file {ref}", "check the path")
+    folder = find_run(ref, runs)
+    run = read_run(folder)
+    if not run.artifacts:
+        raise UsageError(f"got a run without files: {folder}", "see why: edgekit report RUN")
+    for artifact in run.artifacts:
+        store.check_unchanged(folder / artifact.path, artifact.sha256)
+    models = {m.source.sha256: Model(m.source, m.card) for m in run.models}
+    return [
+        Subject(artifact, folder / artifact.path, models.get(artifact.source.sha256))
+        for artifact in run.artifacts
+    ]
+
+
+def _runnable() -> dict[str, str]:
+    """Return the formats that can be run here, by suffix: the first of each suffix."""
+    found: dict[str, str] = {}
+    for name in formats.exporters():
+        exporter = formats.exporter(name)
+        if exporter.RUNTIME:
+            found.setdefault(exporter.SUFFIX, name)
+    return found
+
+
+def _is_model(path: Path) -> bool:
+    """Return whether `path` is a converted file: some are folders, and so are runs."""
+    exporters = {formats.exporter(n).SUFFIX for n in formats.exporters()}
+    return path.suffix in exporters or (path.is_file() and path.suffix != ".json")
+
+
+def _from_file(path: Path, card: Path | None) -> Subject:
+    facts = inspect(path)
+    exporters = _runnable()
+    if path.suffix not in exporters:
+        raise UsageError(
+            f"got {path}, expected a converted file to validate",
+            f"known: {' '.join(sorted(exporters))}; edgekit convert makes one",
+        )
+    record = path.with_name(f"{path.name}.artifact.json")
+    if record.is_file():
+        artifact = _from_record(record, facts["sha256"])
+        update = {"card": cards.read_card(card)} if card else {}
+        return Subject(artifact.model_copy(update=update), path, None)
+    layout: Layout = "NHWC" if path.suffix == ".tflite" else "NCHW"
+    framework = "keras" if layout == "NHWC" else "torch"
+    source = ModelSource(
+        kind=UNKNOWN, framework=framework, ref=str(path), path=str(path), sha256=facts["sha256"]
+    )
+    if not facts.get("inputs"):
+        raise UsageError(
+            f"got {path} without its record {record.name}: a file of this format does not say what "
+            "its inputs are",
+            "validate it beside the record that edgekit convert wrote",
+        )
+    inputs, outputs = specs_of(facts, "inputs"), specs_of(facts, "outputs")
+    layout = layouts.layout_of(inputs[0].shape) or layout
+    own = cards.read_card(card) if card else None
+    artifact = Artifact(
+        path=path.name,
+        format=exporters[path.suffix],
+        size_bytes=facts["size_bytes"],
+        sha256=facts["sha256"],
+        recipe=Recipe(name=UNKNOWN, io="int8" if inputs[0].dtype == "int8" else "float32"),
+        source=source,
+        inputs=inputs,
+        outputs=outputs,
+        op_histogram=facts["operators"],
+        layout=(own.layout if own else None) or layout,
+        card=own,
+    )
+    return Subject(artifact, path, None)
+
+
+def _from_record(record: Path, sha256: str) -> Artifact:
+    try:
+        artifact = Artifact.from_json(record.read_bytes())
+    except ValidationError as error:
+        raise UsageError(
+            f"got an unreadable record {record}: {problems.problems(error)}",
+            "convert the model again, or remove the record",
+        ) from error
+    if artifact.sha256 != sha256:
+        raise UsageError(
+            f"got a file that is not the one its record describes: {record}",
+            "convert the model again, or remove the record to validate the file as it is",
+        )
+    return artifact
+
+
+def validate(  # noqa: PLR0913 - what, against what, for whom, how, and where it is kept
+    found: list[Subject],
+    model: Model | None,
+    targets: tuple[Target, ...],
+    settings: Settings,
+    *,
+    data: str | None,
+    output: Path,
+    step: Step,
+    command: str,
+) -> tuple[Run, Path]:
+    """Measure the files here, judge them, and record a Run.
+
+    `model` is the float baseline; without it, files of a run use the model they were made from.
+    """
+    first = found[0].artifact.card
+    data = data or (first.trained.data if first and first.trained else None)
+    if data is None:
+        raise DataError("got no data to validate on", "give --data")
+    with workspace(settings, step, data) as work:
+        folder = runs.new_run_folder(output)
+        try:
+            findings = steps.Findings()
+            for subject in found:
+                _measure(subject, model or subject.model, targets, work, findings, folder)
+            name = first.name if first else found[0].file.stem
+            run = steps.record(folder, findings, targets, work, name=name, command=command)
+        finally:
+            runs.discard(folder)
+    return run, folder
+
+
+def _check_given(artifact: Artifact, model: Model) -> None:
+    """Refuse a baseline that proves nothing; warn of one that the file was not made from."""
+    recorded, given = artifact.source, model.source
+    own = artifact.card
+    if own and (own.preprocess, own.inputs) != (model.card.preprocess, model.card.inputs):
+        raise UsageError(
+            f"got another preprocess in the card of {given.ref} than in that of {artifact.path}",
+            "the same samples must reach both; give the right card with --card",
+        )
+    if not given.is_trained and recorded.is_trained:
+        raise UsageError(
+            f"got an untrained baseline, {given.ref}: nothing can be worse than a guess",
+            "give --weights, or the trained model's file",
+        )
+    if recorded.kind != UNKNOWN and recorded.sha256 != given.sha256:
+        logging.getLogger("edgekit").warning(
+            "the file was made from %s, and is compared with another model, %s",
+            recorded.ref,
+            given.ref,
+        )
+
+
+def _check_recorded(source: ModelSource, work: Workspace) -> None:
+    """Refuse the float model of a record where it has changed, or would run unknown code.
+
+    A record could name any Python file, with its right hash: only the zoo's own runs unasked.
+    """
+    if source.factory is None:
+        store.check_unchanged(Path(source.path), source.sha256)
+        return
+    weights = Path(source.weights) if source.weights else None
+    if resolve.is_zoo_name(source.ref):
+        now = resolve.resolve(source.ref, framework=source.framework, weights=weights)
+        if (now.path, now.sha256) == (source.path, source.sha256):
+            return
+    if not work.settings.trust:
+        raise UsageError(
+            f"got a record that names code to run: {source.path}",
+            "name the float model yourself with --baseline, or give --trust",
+        )
+
+
+def _measure(
+    subject: Subject,
+    model: Model | None,
+    targets: tuple[Target, ...],
+    work: Workspace,
+    found: steps.Findings,
+    folder: Path,
+) -> None:
+    artifact = subject.artifact
+    if formats.exporter(artifact.format).RUNTIME is None:
+        raise UsageError(
+            f"got {subject.file}, which runs on its device only: {artifact.format} has no runtime "
+            "here",
+            "edgekit inspect FILE shows what is in it; run it on the device",
+        )
+    if model is not None and model is subject.model:
+        _check_recorded(model.source, work)
+    elif model is not None:
+        _check_given(artifact, model)
+    if model is not None and artifact.card is None:
+        # A file with no card of its own is fed as its float model is.
+        artifact = artifact.model_copy(update={"card": model.card})
+    check_data(artifact.card, work)
+    samples = work.samples("test", artifact.card or ModelCard(name="unknown"), artifact.layout)
+    reference = None
+    if model is not None:
+        same = work.samples("test", model.card, model.layout)
+        floats, reference = baseline(model, same, work)
+        record = ModelRecord(source=model.source, card=model.card, baseline=floats)
+        if record not in found.models:
+            found.models.append(record)
+    kept = artifact.model_copy(update={"path": f"artifacts/{Path(artifact.path).name}"})
+    found.artifacts.append(kept)
+    found.files[kept.sha256] = subject.file
+    for kernels in steps.kernels_for(kept, targets):
+        golden = folder / "golden" / f"{kept.sha256[:16]}-{kernels}.npz"
+        done = measure(kept, subject.file, samples, reference, work, kernels=kernels, golden=golden)
+        found.measurements.append(done)

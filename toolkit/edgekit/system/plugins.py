@@ -1,0 +1,67 @@
+"""The folder is the registry: a plugin is a module in its kind's package."""
+
+import functools
+import hashlib
+import importlib
+import importlib.metadata
+import pkgutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Generic, TypeVar, cast
+
+from edgekit.core.suggest import did_you_mean
+from edgekit.errors import UsageError
+
+ROOT = Path(__file__).parents[1]
+
+Plugin = TypeVar("Plugin")
+
+
+@dataclass(frozen=True)
+class Door(Generic[Plugin]):
+    """The one way to the plugins of a kind: the modules of `package`, found by being there.
+
+    `noun` is what one is called in errors. With `role` a plugin is a file of a subfolder:
+    `onnx/exporter.py` is the exporter `onnx`, `onnx/exporter_x.py` the exporter `onnx_x`. `besides`
+    are modules of the package that are no plugins.
+    """
+
+    noun: str
+    package: str
+    role: str = ""
+    besides: tuple[str, ...] = ()
+
+    def names(self) -> tuple[str, ...]:
+        """Return the plugins' names, sorted, without importing one."""
+        return tuple(sorted(self._modules()))
+
+    def load(self, name: str) -> Plugin:
+        """Import one plugin. Raises `UsageError` with a suggestion where there is none."""
+        modules = self._modules()
+        if name not in modules:
+            raise UsageError(
+                f"got {self.noun} '{name}', expected a known one", did_you_mean(name, modules)
+            )
+        return cast("Plugin", importlib.import_module(modules[name]))
+
+    def _modules(self) -> dict[str, str]:
+        """Return the dotted module of each plugin, by name."""
+        folder = ROOT.joinpath(*self.package.split(".")[1:])
+        found = {}
+        for file in folder.glob(f"*/{self.role}*.py") if self.role else ():
+            if file.stem == self.role or file.stem.startswith(f"{self.role}_"):
+                name = file.parent.name + file.stem.removeprefix(self.role)
+                found[name] = f"{self.package}.{file.parent.name}.{file.stem}"
+        for module in () if self.role else pkgutil.iter_modules([str(folder)]):
+            if not module.name.startswith("_") and module.name not in self.besides:
+                found[module.name] = f"{self.package}.{module.name}"
+        return found
+
+
+@functools.cache
+def code_sha256() -> str:
+    """Return one digest over edgekit's own code: part of the cache key of all that it makes."""
+    digest = hashlib.sha256()
+    for file in sorted(ROOT.rglob("*.py")):
+        digest.update(file.read_bytes())
+    return digest.hexdigest()

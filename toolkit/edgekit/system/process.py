@@ -1,0 +1,294 @@
+"""A child process per job: time limit, memory limit, progress, and a crash that is only an error.
+
+The parent calls `call("module:function", payload)`; the child runs this file as its main module,
+calls the function with the payload, and answers in JSON lines on a pipe of its own, so that what
+frameworks print cannot be mistaken for an answer. This module imports the standard library only,
+and so does a child until its job imports more.
+"""
+
+import contextlib
+import ctypes
+import errno
+import gc
+import importlib
+import json
+import os
+import resource
+import selectors
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from edgekit.errors import EdgekitError, InternalError, StorageError, from_record
+
+PR_SET_PDEATHSIG = 1
+LOG_TAIL = 1500
+
+# A model that wants more than this would take the machine down with it.
+MEMORY_BYTES = int(0.8 * os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+
+
+class Progress(NamedTuple):
+    """How far a job is: `done` of `total` parts, where it counts them.
+
+    `loaded` says that its model is loaded; `accuracy` is the fraction that training has reached.
+    """
+
+    loaded: bool = False
+    done: int | None = None
+    total: int | None = None
+    accuracy: float | None = None
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a child may use: wall-clock seconds, and bytes of private writable memory."""
+
+    seconds: float = 3600
+    memory_bytes: int = MEMORY_BYTES
+
+
+class JobDied(Exception):  # noqa: N818 - it names what happened, and never reaches the user
+    """The child ended without an answer: crash, kill, time limit."""
+
+    def __init__(self, reason: str, log: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.log = log
+
+
+def call(
+    job: str,
+    payload: dict[str, Any],
+    failure: Callable[[str, str], EdgekitError],
+    *,
+    limits: Limits | None = None,
+    progress: Callable[[Progress], None] | None = None,
+    environment: dict[str, str] | None = None,
+) -> dict[str, Any]:
+    """Run `module:function` with `payload` in a child process and return its answer.
+
+    An `EdgekitError` in the child is raised here as it was; a crash, a kill or the time limit
+    becomes `failure(message, hint)`, with the end of what the child printed.
+    """
+    answer, answer_fd = os.pipe()
+    argv = [sys.executable, "-P", "-m", "edgekit.system.process", job, str(answer_fd)]
+    variables = {**os.environ, **_quiet(), **(environment or {})}
+    try:
+        with _child(argv, limits or Limits(), variables, (answer_fd,), payload) as child:
+            os.close(answer_fd)
+            answer_fd = -1
+            result = _listen(child, answer, progress)
+    except JobDied as died:
+        hint = died.log.strip()[-LOG_TAIL:] or "no output; run with --traceback for more"
+        raise failure(f"got {died.reason} in {job.split(':')[1]}", hint) from died
+    finally:
+        os.close(answer)
+        if answer_fd >= 0:
+            os.close(answer_fd)
+    if "error" in result:
+        raise from_record(result["error"])
+    value: dict[str, Any] = result["value"]
+    return value
+
+
+def run_program(argv: list[str], limits: Limits, environment: dict[str, str]) -> None:
+    """Run a program to its end within `limits`. Raises `JobDied` unless it exits with 0."""
+    with _child(argv, limits, {**os.environ, **environment}, (), None) as child:
+        code = child.wait()
+        if code != 0:
+            raise JobDied(_how_it_ended(code), child.log())
+
+
+def report(progress: Progress) -> None:
+    """Tell the parent from inside a job how far it is; does nothing outside of a job."""
+    if _answer_stream is not None:
+        _answer_stream.write(json.dumps({"progress": progress._asdict()}) + "\n")
+        _answer_stream.flush()
+
+
+_answer_stream: Any = None
+
+_live: set["_Child"] = set()
+
+
+def kill_all() -> None:
+    """Kill every child of this process, whichever thread waits for it. For Ctrl-C."""
+    for child in list(_live):
+        child.kill()
+
+
+class _Child:
+    def __init__(self, process: subprocess.Popen[bytes], log: Path, limits: Limits) -> None:
+        self.process = process
+        self.limits = limits
+        self.deadline = time.monotonic() + limits.seconds
+        self._log = log
+
+    def log(self) -> str:
+        return self._log.read_text(errors="replace")
+
+    def remaining_s(self) -> float:
+        return max(0.0, self.deadline - time.monotonic())
+
+    def wait(self) -> int:
+        try:
+            return self.process.wait(self.remaining_s())
+        except subprocess.TimeoutExpired:
+            raise JobDied(f"no end within {self.limits.seconds:g} s", self.log()) from None
+
+    def kill(self) -> None:
+        # The group, for a job may have children of its own.
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+
+
+@contextlib.contextmanager
+def _child(
+    argv: list[str],
+    limits: Limits,
+    environment: dict[str, str],
+    pass_fds: tuple[int, ...],
+    payload: dict[str, Any] | None,
+) -> Iterator[_Child]:
+    with tempfile.NamedTemporaryFile(prefix="edgekit-", suffix=".log") as log:
+        process = subprocess.Popen(  # noqa: S603 - argv is ours, and no shell is involved
+            argv,
+            stdin=subprocess.PIPE,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            env=environment,
+            pass_fds=pass_fds,
+            start_new_session=True,
+        )
+        child = _Child(process, Path(log.name), limits)
+        _live.add(child)
+        try:
+            _limit(process.pid, limits.memory_bytes)
+            assert process.stdin
+            with contextlib.suppress(BrokenPipeError):
+                process.stdin.write(json.dumps(payload).encode())
+                process.stdin.close()
+            yield child
+        finally:
+            child.kill()
+            _live.discard(child)
+
+
+def _limit(pid: int, memory_bytes: int) -> None:
+    """Bound a child's private writable memory, where the system can: Linux."""
+    if sys.platform == "linux":
+        with contextlib.suppress(ProcessLookupError, PermissionError, ValueError):
+            resource.prlimit(pid, resource.RLIMIT_DATA, (memory_bytes, memory_bytes))
+            resource.prlimit(pid, resource.RLIMIT_CORE, (0, 0))
+
+
+def _die_with_parent() -> None:
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def _quiet() -> dict[str, str]:
+    """Environment for every job: repeatable hashing, framework logs down, no stray downloads.
+
+    The allocator is told to keep what it has: handing every large tensor back to the system cost a
+    quarter of the training time.
+    """
+    return {
+        "MALLOC_MMAP_THRESHOLD_": str(2**32),
+        "MALLOC_TRIM_THRESHOLD_": str(2**32),
+        "PYTHONHASHSEED": "0",
+        "TF_CPP_MIN_LOG_LEVEL": "3",
+        "GLOG_minloglevel": "3",
+        "HF_HUB_OFFLINE": "1",
+        "PYTHONUNBUFFERED": "1",
+    }
+
+
+def _listen(
+    child: _Child, answer: int, progress: Callable[[Progress], None] | None
+) -> dict[str, Any]:
+    """Read JSON lines until the child closes the pipe; return the last that is no progress."""
+    result: dict[str, Any] | None = None
+    pending = b""
+    with selectors.DefaultSelector() as selector:
+        selector.register(answer, selectors.EVENT_READ)
+        while True:
+            if not selector.select(child.remaining_s()):
+                raise JobDied(f"no end within {child.limits.seconds:g} s", child.log())
+            chunk = os.read(answer, 65536)
+            if not chunk:
+                break
+            *lines, pending = (pending + chunk).split(b"\n")
+            for line in lines:
+                message = json.loads(line)
+                if "progress" not in message:
+                    result = message
+                elif progress:
+                    progress(Progress(**message["progress"]))
+    code = child.wait()
+    if result is None:
+        raise JobDied(_how_it_ended(code), child.log())
+    return result
+
+
+def _how_it_ended(code: int) -> str:
+    if code < 0:
+        name = signal.Signals(-code).name
+        return f"a crash ({name})" if name != "SIGKILL" else "a kill (SIGKILL, out of memory?)"
+    return f"exit code {code}"
+
+
+def _main(job: str, answer_fd: int) -> None:
+    global _answer_stream  # noqa: PLW0603 - one job per process
+    _die_with_parent()
+    # Exporters build millions of small objects that live on: looking for garbage among them at the
+    # usual rate took a quarter of the time.
+    gc.set_threshold(200_000, 20, 100)
+    payload = json.load(sys.stdin)
+    _answer_stream = os.fdopen(answer_fd, "w")
+    module, function = job.split(":")
+    try:
+        message = {"value": getattr(importlib.import_module(module), function)(payload)}
+    except EdgekitError as error:
+        traceback.print_exc()
+        message = {"error": error.record()}
+    except MemoryError:
+        limit = InternalError(f"got out of memory in {function}", "the job's limit was reached")
+        message = {"error": limit.record()}
+    except OSError as error:
+        traceback.print_exc()
+        message = {"error": _storage_error(error, function).record()}
+    except Exception as error:  # noqa: BLE001 - the border of the process: all of it is recorded
+        text = traceback.format_exc()
+        bug = InternalError(f"{type(error).__name__} in {function}: {error}", text[-LOG_TAIL:])
+        message = {"error": bug.record()}
+    _answer_stream.write(json.dumps(message) + "\n")
+    _answer_stream.flush()
+    # Frameworks keep threads that can hang or crash at exit; the answer is out, so leave at once.
+    sys.stdout.flush()
+    os._exit(0)
+
+
+def _storage_error(error: OSError, function: str) -> EdgekitError:
+    where = f" {error.filename}" if error.filename else ""
+    if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
+        return StorageError(
+            f"got a full disk while writing{where} in {function}",
+            "free some space; nothing half-written was left",
+        )
+    return InternalError(f"{type(error).__name__} in {function}: {error}")
+
+
+if __name__ == "__main__":
+    # The jobs import this module by its name; both names must be the one that holds the pipe.
+    sys.modules["edgekit.system.process"] = sys.modules["__main__"]
+    _main(sys.argv[1], int(sys.argv[2]))

@@ -1,1 +1,0 @@
-"""Training loops. One is a module with `SUFFIX` and `fit(...)`."""
