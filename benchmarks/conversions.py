@@ -23,8 +23,8 @@ from edgekit.core.card import ModelCard
 from edgekit.core.measurement import Measurement
 from edgekit.core.recipe import parse_recipe
 from edgekit.errors import ExportError, MissingExtraError, ModelLoadError
-from edgekit.pipeline.convert import convert
-from edgekit.pipeline.measure import baseline, measure
+from edgekit.pipeline.convert import Conversions
+from edgekit.pipeline.measure import Bench
 from edgekit.pipeline.plan import check_possible
 from edgekit.pipeline.train import train
 from edgekit.pipeline.validate import subjects
@@ -144,16 +144,15 @@ def cell(row: Row, model: Model, form: str, recipe: str, work: Workspace) -> Cel
     chosen = parse_recipe(recipe, calibration_n=SAMPLES)
     try:
         check_possible(model.source, form, chosen)
-        made = convert(model, form, chosen, work)
+        made = Conversions.of(work).convert(model, form, chosen)
         if formats.exporter(form).RUNTIME is None:
             return {"outcome": "not run here", "size_bytes": made.artifact.size_bytes}
         if row.data is None:
             assert made.artifact.parity
             return {"outcome": "parity", **_noise(made.artifact.parity.model_dump())}
-        samples = work.samples("test", model.card, model.layout, SAMPLES)
-        _, reference = baseline(model, samples, work)
-        fed = work.samples("test", model.card, made.artifact.layout, SAMPLES)
-        measured = measure(made.artifact, made.path, fed, reference, work)
+        bench = Bench.of(work, SAMPLES)
+        _, reference = bench.baseline(model)
+        measured = bench.measure(made.artifact, made.path, reference)
     except REFUSALS as error:
         return {"outcome": "refused", "why": error.message, "hint": error.hint}
     if measured.error:
@@ -200,19 +199,19 @@ def keywords(real: Path) -> list[Cell]:
             Path(folder, f"{part}.npz").symlink_to((tiny / "kws_mfcc_test.npz").resolve())
         with workspace(Settings(latency_runs=1), data=folder) as work:
             model = model_of(Row("", str(tiny / "kws.keras"), None))
-            samples = work.samples("test", model.card, model.layout)
-            floats, _ = baseline(model, samples, work)
+            bench, conversions = Bench.of(work), Conversions.of(work)
+            floats, _ = bench.baseline(model)
             found.append(_score("float, `kws.keras`", floats, (tiny / "kws.keras").stat().st_size))
             recipe = parse_recipe("int8", calibration_n=100)
             for form, label in (("tflite", "TFLite"), ("executorch", "ExecuTorch")):
-                made = convert(model, form, recipe, work)
-                fed = work.samples("test", model.card, made.artifact.layout)
-                measured = measure(made.artifact, made.path, fed, None, work)
+                made = conversions.convert(model, form, recipe)
+                measured = bench.measure(made.artifact, made.path, None)
                 size = made.artifact.size_bytes
                 found.append(_score(f"edgekit {label} int8", measured, size))
             for name in ("float32", "int8"):
                 (given,) = subjects(str(tiny / f"kws_reference_{name}.tflite"), None, Path())
-                measured = measure(given.artifact, given.file, samples, None, work)
+                fed = given.artifact.model_copy(update={"card": model.card})
+                measured = bench.measure(fed, given.file, None)
                 size = given.artifact.size_bytes
                 found.append(_score(f"MLCommons' TFLite {name}", measured, size))
     return found

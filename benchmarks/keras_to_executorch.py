@@ -13,12 +13,13 @@ from pathlib import Path
 
 import numpy as np
 
+from edgekit import devices
 from edgekit.core.recipe import parse_recipe
-from edgekit.devices import local
-from edgekit.pipeline.convert import Converted, convert
-from edgekit.pipeline.workspace import Settings, Workspace, workspace
+from edgekit.pipeline.convert import Conversions, Converted
+from edgekit.pipeline.workspace import Settings, workspace
 from edgekit.sources import cards, resolve
 from edgekit.sources.model import Model
+from edgekit.system import process
 
 NETS = ("mobilenet", "resnet8")
 RECIPES = ("fp32", "int8")
@@ -26,7 +27,7 @@ RUNS, WARMUP = 1000, 100
 PADDED = Path(__file__).with_name("padded.py")
 
 
-def files(name: str, recipe: str, work: Workspace) -> dict[str, Converted]:
+def files(name: str, recipe: str, conversions: Conversions) -> dict[str, Converted]:
     """Return the ExecuTorch file of a net from each framework."""
     zoo = resolve.resolve(name, framework="torch")
     card = cards.card_of(zoo)
@@ -35,7 +36,7 @@ def files(name: str, recipe: str, work: Workspace) -> dict[str, Converted]:
     sources = {"keras": resolve.resolve(name, framework="keras"), "zoo": zoo, "padded": padded}
     chosen = parse_recipe(recipe, calibration_n=100)
     return {
-        label: convert(Model(source, card), "executorch", chosen, work)
+        label: conversions.convert(Model(source, card), "executorch", chosen)
         for label, source in sources.items()
     }
 
@@ -44,14 +45,16 @@ def p50_ms(made: Converted, folder: Path) -> float:
     """Return the median latency of one process, one thread, on noise."""
     shape = (8, *made.artifact.inputs[0].shape[1:])
     np.save(folder / "x.npy", np.random.default_rng(0).random(shape, dtype=np.float32))
-    request = {
-        "runtime": "executorch",
-        "model": str(made.path),
-        "inputs": [str(folder / "x.npy")],
-        "runs": RUNS,
-        "warmup": WARMUP,
-    }
-    return float(local.measure(request, folder)["latency"]["p50_ms"])
+    request = devices.Request(
+        runtime="executorch",
+        model=made.path,
+        inputs=(folder / "x.npy",),
+        runs=RUNS,
+        warmup=WARMUP,
+    )
+    answer = devices.open("local").run(request, folder, process.Limits())
+    assert answer.latency
+    return answer.latency.p50_ms
 
 
 def main() -> None:
@@ -60,9 +63,10 @@ def main() -> None:
     print("| net | recipe | Keras to | size | parts | latency |")
     print("| --- | --- | --- | --- | --- | --- |")
     with workspace(Settings(), data="digits") as work:
+        conversions = Conversions.of(work)
         for name in NETS:
             for recipe in RECIPES:
-                made = files(name, recipe, work)
+                made = files(name, recipe, conversions)
                 times = [
                     {label: p50_ms(file, work.folder) for label, file in made.items()}
                     for _ in range(rounds)

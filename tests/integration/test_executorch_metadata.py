@@ -7,16 +7,16 @@ import sys
 import numpy as np
 import pytest
 
-from edgekit import formats
+from edgekit import devices, formats
 from edgekit.core.artifact import FloatModel, ModelSource
 from edgekit.core.card import ModelCard
 from edgekit.core.preprocess import Preprocess
 from edgekit.core.recipe import RECIPES
 from edgekit.core.tensor import TensorSpec
-from edgekit.devices import local
 from edgekit.errors import ModelLoadError
 from edgekit.formats.executorch import metadata
 from edgekit.formats.inspection import inspect
+from edgekit.system import process
 
 pytestmark = pytest.mark.torch
 
@@ -80,11 +80,10 @@ def export(model, samples, path, recipe="fp32", name="executorch", card=CARD):
 def outputs(path, samples, folder):
     np.save(folder / "fed.npy", samples[0])
     got = folder / f"{path.stem}.npy"
-    request = {
-        "runtime": "executorch", "model": str(path), "inputs": [str(folder / "fed.npy")],
-        "outputs": [str(got)],
-    }  # fmt: skip
-    local.measure(request, folder, 300)
+    request = devices.Request(
+        runtime="executorch", model=path, inputs=(folder / "fed.npy",), outputs=(got,)
+    )
+    devices.open("local").run(request, folder, process.Limits(600))
     return np.load(got)
 
 

@@ -8,14 +8,13 @@ import sys
 import numpy as np
 import pytest
 
-from edgekit import formats, runtimes
+from edgekit import devices, formats, runtimes
 from edgekit.core.artifact import FloatModel, ModelSource
 from edgekit.core.card import ModelCard
 from edgekit.core.recipe import RECIPES, Recipe
 from edgekit.core.tensor import TensorSpec, dequantize, quantize
-from edgekit.devices import local
 from edgekit.errors import ExportError, MissingExtraError
-from edgekit.system import packages
+from edgekit.system import packages, process
 
 pytestmark = pytest.mark.torch
 
@@ -79,12 +78,12 @@ def export(name, made, recipe, folder):
 def difference(exported, path, made, folder):
     """Run the file on the device `local`; return its largest difference, relative."""
     net, samples = made
-    fed = [str(folder / f"in{i}.npy") for i in range(len(samples))]
-    got = [str(folder / f"out{i}.npy") for i in range(len(exported.outputs))]
+    fed = tuple(folder / f"in{i}.npy" for i in range(len(samples)))
+    got = tuple(folder / f"out{i}.npy" for i in range(len(exported.outputs)))
     for file, values, spec in zip(fed, samples, exported.inputs, strict=True):
         np.save(file, quantize(values, spec))
-    request = {"runtime": "executorch", "model": str(path), "inputs": fed, "outputs": got}
-    local.measure(request, folder, 120)
+    request = devices.Request(runtime="executorch", model=path, inputs=fed, outputs=got)
+    devices.open("local").run(request, folder, process.Limits(600))
     expected = net.predict(samples)
     values = [dequantize(np.load(f), s) for f, s in zip(got, exported.outputs, strict=True)]
     assert [v.shape for v in values] == [e.shape for e in expected]

@@ -12,10 +12,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgekit import formats
+from edgekit import devices, formats
 from edgekit.core.recipe import RECIPES
-from edgekit.devices import local
 from edgekit.errors import ExportError, ModelLoadError
+from edgekit.system import process
 
 # How far from the float outputs: float files in the worst sample, as a fraction of the largest
 # output; int8 files in the mean square, since values beyond the calibrated range are cut off.
@@ -55,14 +55,14 @@ def run(path, name, arrays, outputs, folder):
     """Run the file in the real runner, in a child process; return its outputs."""
     for i, array in enumerate(arrays):
         np.save(folder / f"in{i}.npy", np.ascontiguousarray(array))
-    request = {
-        "runtime": formats.exporter(name).RUNTIME,
-        "model": str(path),
-        "inputs": [str(folder / f"in{i}.npy") for i in range(len(arrays))],
-        "outputs": [str(folder / f"out{i}.npy") for i in range(outputs)],
-    }
-    response = local.measure(request, folder, 300)
-    assert response["n"] == len(arrays[0])
+    request = devices.Request(
+        runtime=formats.exporter(name).RUNTIME,
+        model=path,
+        inputs=tuple(folder / f"in{i}.npy" for i in range(len(arrays))),
+        outputs=tuple(folder / f"out{i}.npy" for i in range(outputs)),
+    )
+    answer = devices.open("local").run(request, folder, process.Limits(600))
+    assert answer.n == len(arrays[0])
     return [np.load(folder / f"out{i}.npy") for i in range(outputs)]
 
 

@@ -4,41 +4,51 @@ import os
 import signal
 import time
 
+from edgekit.core.noun import Noun
 from edgekit.errors import DataError
 from edgekit.system import process
 
 
-def echo(payload):
+class Said(Noun):
+    words: tuple[str | None, ...] = ()
+    size_bytes: int = 0
+
+
+def echo(said: Said) -> Said:
     print("chatter on stdout must not be taken for an answer")
     process.report(process.Progress(done=1, total=2))
-    return payload
+    return said
 
 
-def refuse(payload):
+def refuse(said: Said) -> Said:
     raise DataError("got nothing", "give something")
 
 
-def crash(payload):
+def crash(said: Said) -> Said:
     os.kill(os.getpid(), signal.SIGSEGV)
 
 
-def hang(payload):
-    time.sleep(60)
+def hang(said: Said) -> Said:
+    time.sleep(600)
 
 
-def eat(payload):
-    return {"n": len(bytearray(payload["bytes"]))}
+def eat(said: Said) -> Said:
+    return Said(size_bytes=len(bytearray(said.size_bytes)))
 
 
-def bug(payload):
+def bug(said: Said) -> Said:
     return {}["absent"]
 
 
-def leave(payload):
+def leave(said: Said) -> Said:
     os._exit(3)
 
 
-def full(payload):
+def full(said: Said) -> Said:
     with open("/dev/full", "w") as file:
         file.write("x")
         file.flush()
+
+
+def lie(said: Said) -> Said:
+    return process.Progress(done=1)

@@ -56,7 +56,7 @@ def test_inspect_does_not_import_tensorflow(assets):
     _, modules, _ = imported("inspect", str(assets / "tiny-fp32.tflite"))
     assert "tensorflow" not in modules
     path = repr(str(assets / "tiny-fp32.tflite"))
-    job = f"inspection.describe({{'path': {path}, 'kind': 'tflite'}})"
+    job = f"inspection.describe(inspection._File(path={path}, kind='tflite'))"
     code = (
         f"import sys; from edgekit.formats import inspection; {job}; "
         "assert 'tensorflow' not in sys.modules"

@@ -1,8 +1,10 @@
+import itertools
+
 import make
 import pytest
 
 from edgekit.core.card import ModelCard
-from edgekit.core.measurement import ErrorRecord, Metric
+from edgekit.core.measurement import ErrorRecord, Grade, Metric
 from edgekit.core.target import OpPolicy
 from edgekit.core.verdict import Status, judge
 
@@ -145,3 +147,33 @@ def test_agreement_is_about_classes():
     found = check(judge(target, make.artifact(card=card), [regression()]), "agreement")
     assert found.status is Status.NOT_MEASURED
     assert "about classes" in found.why
+
+
+def test_each_check_takes_the_best_evidence_that_has_its_figure():
+    budgets = {
+        "accuracy_drop_points": make.limit(max=1.0),
+        "latency_p95_ms": make.limit(max=100),
+        "peak_memory_bytes": make.limit(max=1e9),
+    }
+    host = make.measurement()
+    emulated = make.measurement(
+        grade=Grade.EMULATED, metrics=(make.drop(3.0, 2.0, 4.0),), latency=None,
+        peak_memory_bytes=None,
+    )  # fmt: skip
+    device = make.measurement(grade=make.DEVICE, metrics=(), peak_memory_bytes=None)
+    for order in itertools.permutations((host, emulated, device)):
+        verdict = judge(make.target(budgets), make.artifact(), order)
+        assert check(verdict, "runs").grade is Grade.DEVICE
+        assert check(verdict, "latency_p95_ms").grade is Grade.DEVICE
+        drop = check(verdict, "accuracy_drop")
+        assert (drop.status, drop.grade) == (Status.FAIL, Grade.EMULATED)
+        memory = check(verdict, "peak_memory_bytes")
+        assert (memory.status, memory.grade) == (Status.NOT_MEASURED, Grade.HOST)
+
+
+def test_what_fails_on_the_device_fails_though_it_ran_here():
+    broken = make.measurement(
+        grade=make.DEVICE, error=ErrorRecord(kind="RuntimeFailedError", message="got a crash")
+    )
+    verdict = judge(make.target(), make.artifact(), [make.measurement(), broken])
+    assert verdict.names(Status.FAIL) == ("runs",)

@@ -8,53 +8,59 @@ import zipfile
 import numpy as np
 import pytest
 
+from edgekit import devices
 from edgekit.devices import local
-from edgekit.errors import RuntimeFailedError
+from edgekit.errors import RuntimeFailedError, UsageError
+from edgekit.system import process
 
 
 def request(folder, model, **more):
     rng = np.random.default_rng(0)
     np.save(folder / "in.npy", rng.random((5, 8, 8, 1), dtype=np.float32))
-    return {
-        "runtime": "litert",
-        "model": str(model),
-        "inputs": [str(folder / "in.npy")],
-        "outputs": [str(folder / "out.npy")],
+    return devices.Request(
+        runtime="litert",
+        model=model,
+        inputs=(folder / "in.npy",),
+        outputs=(folder / "out.npy",),
         **more,
-    }
+    )
+
+
+def run(asked, folder):
+    return devices.open("local").run(asked, folder, process.Limits(600))
 
 
 def test_outputs_timings_memory_and_delegation(tmp_path, assets):
     asked = request(tmp_path, assets / "tiny-fp32.tflite", runs=30, warmup=2)
-    answer = local.measure(asked, tmp_path)
+    answer = run(asked, tmp_path)
     outputs = np.load(tmp_path / "out.npy")
     assert outputs.shape == (5, 10)
     assert np.allclose(outputs.sum(axis=1), 1, atol=1e-5)
-    latency = answer["latency"]
-    assert 0 < latency["p50_ms"] <= latency["p90_ms"] <= latency["p95_ms"] <= latency["p99_ms"]
-    assert (latency["runs"], latency["warmup_runs"]) == (30, 2)
-    assert answer["load_ms"] > 0
-    assert 0 < answer["peak_memory_bytes"] < 200e6
-    assert answer["delegation"][0] == answer["delegation"][1] > 0
-    assert answer["runtime_version"].startswith("ai-edge-litert ")
+    latency = answer.latency
+    assert 0 < latency.p50_ms <= latency.p90_ms <= latency.p95_ms <= latency.p99_ms
+    assert (latency.runs, latency.warmup_runs) == (30, 2)
+    assert answer.load_ms > 0
+    assert 0 < answer.peak_memory_bytes < 200e6
+    assert answer.delegation[0] == answer.delegation[1] > 0
+    assert answer.runtime_version.startswith("ai-edge-litert ")
 
 
 def test_reference_kernels_give_nothing_to_a_delegate_and_the_same_numbers(tmp_path, assets):
-    local.measure(request(tmp_path, assets / "tiny-fp32.tflite"), tmp_path)
+    run(request(tmp_path, assets / "tiny-fp32.tflite"), tmp_path)
     optimized = np.load(tmp_path / "out.npy")
     asked = request(tmp_path, assets / "tiny-fp32.tflite", kernels="reference")
-    assert local.measure(asked, tmp_path)["delegation"][0] == 0
+    assert run(asked, tmp_path).delegation[0] == 0
     assert np.allclose(optimized, np.load(tmp_path / "out.npy"), atol=1e-6)
 
 
 def test_a_truncated_file_is_an_error_or_a_crash_but_never_an_answer(tmp_path, assets):
     with pytest.raises(RuntimeFailedError, match=r"truncated\.tflite"):
-        local.measure(request(tmp_path, assets / "truncated.tflite"), tmp_path)
+        run(request(tmp_path, assets / "truncated.tflite"), tmp_path)
 
 
 def test_the_wrong_input_type_is_an_error(tmp_path, assets):
     with pytest.raises(RuntimeFailedError, match="litert"):
-        local.measure(request(tmp_path, assets / "tiny-int8-io8.tflite"), tmp_path)
+        run(request(tmp_path, assets / "tiny-int8-io8.tflite"), tmp_path)
 
 
 def test_the_runner_is_one_file_the_same_every_time_and_needs_no_edgekit(tmp_path, assets):
@@ -66,7 +72,7 @@ def test_the_runner_is_one_file_the_same_every_time_and_needs_no_edgekit(tmp_pat
     assert b"import edgekit" not in code
     assert b"from edgekit" not in code
     asked = tmp_path / "request.json"
-    asked.write_text(json.dumps(request(tmp_path, assets / "tiny-fp32.tflite")))
+    asked.write_text(request(tmp_path, assets / "tiny-fp32.tflite").to_json())
     # A finder that forbids edgekit stands before the runner, which must not notice.
     block = (
         "import sys, runpy\n"
@@ -79,3 +85,10 @@ def test_the_runner_is_one_file_the_same_every_time_and_needs_no_edgekit(tmp_pat
     )
     subprocess.run([sys.executable, "-c", block], cwd=tmp_path, check=True, capture_output=True)
     assert json.loads((tmp_path / "answer.json").read_text())["n"] == 5
+
+
+def test_this_machine_has_one_name_only():
+    with pytest.raises(UsageError, match="device 'local:x'"):
+        devices.open("local:x")
+    with pytest.raises(UsageError, match="device 'locl'"):
+        devices.open("locl")

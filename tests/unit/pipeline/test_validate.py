@@ -11,7 +11,6 @@ from edgekit.core.run import ModelRecord
 from edgekit.core.tensor import TensorSpec
 from edgekit.pipeline.labels import labels_of
 from edgekit.pipeline.samples import Samples
-from edgekit.pipeline.workspace import Settings, Workspace
 from edgekit.system import store
 
 
@@ -105,10 +104,9 @@ def test_classes_are_matched_by_name_not_by_number(tmp_path):
     np.save(tmp_path / "l.npy", np.array([0, 1, 2, 0]))
     np.save(tmp_path / "i.npy", np.zeros((4, 1)))
     samples = Samples((tmp_path / "i.npy",), tmp_path / "l.npy", 4)
-    work = Workspace(tmp_path, Settings(), data=data)
     card = ModelCard(name="m", labels=names, classes=3)
-    assert labels_of(samples, card, work).tolist() == [2, 1, 0, 2]
-    assert labels_of(samples, None, work).tolist() == [0, 1, 2, 0]
+    assert labels_of(samples, card, data).tolist() == [2, 1, 0, 2]
+    assert labels_of(samples, None, data).tolist() == [0, 1, 2, 0]
 
 
 def test_a_test_part_seen_in_training_is_refused(edgekit, assets, data, tmp_path):

@@ -8,11 +8,14 @@ from edgekit.system import process
 
 
 @pytest.fixture
-def call(assets):
-    def run(job, payload=None, **limits):
+def call(assets, monkeypatch):
+    monkeypatch.syspath_prepend(str(assets / "jobs"))
+    import child_jobs
+
+    def run(job, said=None, **limits):
         return process.call(
-            f"child_jobs:{job}",
-            payload or {},
+            getattr(child_jobs, job),
+            child_jobs.Said(**(said or {})),
             ExportError,
             limits=process.Limits(**limits),
             environment={"PYTHONPATH": str(assets / "jobs")},
@@ -24,7 +27,7 @@ def call(assets):
 
 
 def test_the_answer_and_the_progress_come_back(call):
-    assert call("echo", {"a": [1, None]}) == {"a": [1, None]}
+    assert call("echo", {"words": ("a", None)}).words == ("a", None)
     assert call.progress == [process.Progress(done=1, total=2)]
 
 
@@ -50,9 +53,9 @@ def test_a_hang_ends_at_the_time_limit(call):
 
 
 def test_memory_is_limited(call):
-    assert call("eat", {"bytes": 10**6}, memory_bytes=2**29) == {"n": 10**6}
+    assert call("eat", {"size_bytes": 10**6}, memory_bytes=2**29).size_bytes == 10**6
     with pytest.raises(InternalError, match="out of memory"):
-        call("eat", {"bytes": 2**30}, memory_bytes=2**29)
+        call("eat", {"size_bytes": 2**30}, memory_bytes=2**29)
 
 
 def test_a_bug_brings_its_traceback(call):
@@ -83,3 +86,8 @@ def test_kill_all_frees_a_thread_that_waits(call):
     thread.join(10)
     assert not thread.is_alive()
     assert caught
+
+
+def test_an_answer_of_another_kind_is_named_as_a_bug(call):
+    with pytest.raises(InternalError, match="AttributeError in lie"):
+        call("lie")

@@ -84,12 +84,13 @@ def _convert(
     attempts: "list[Attempt]", settings: "Settings", data: str | None, output: Path
 ) -> "list[tuple[Path, Converted]]":
     """Convert all, then write them all, so that a failure leaves nothing behind."""
-    from edgekit.pipeline.convert import convert, file_name
+    from edgekit.pipeline.convert import Conversions, file_name
     from edgekit.pipeline.workspace import workspace
     from edgekit.system import store
 
     with console.steps() as step, workspace(settings, step, data) as work:
-        done = [convert(a.model, a.format, a.recipe, work) for a in attempts]
+        conversions = Conversions.of(work)
+        done = [conversions.convert(a.model, a.format, a.recipe) for a in attempts]
         written: list[tuple[Path, Converted]] = []
         staged: dict[Path, bytes | Path] = {}
         for made in done:

@@ -1,5 +1,6 @@
 """Measurement: what a model file did, in one place, on one data set."""
 
+from collections.abc import Iterable
 from enum import StrEnum
 from typing import Literal
 
@@ -15,6 +16,9 @@ class Grade(StrEnum):
     HOST = "host"
     ESTIMATED = "estimated"
 
+
+# A device's own figure says more than its kernels under emulation, and these more than a host's.
+BEST_FIRST = (Grade.DEVICE, Grade.EMULATED, Grade.HOST, Grade.ESTIMATED)
 
 Kernels = Literal["optimized", "reference"]
 
@@ -58,6 +62,7 @@ class ErrorRecord(Noun):
 class Measurement(Noun):
     """What running `artifact_sha256` gave, or the error it ended with.
 
+    `device` is the place by its name, `grade` what a figure from there is worth.
     `load_ms` opens the file and prepares the runtime, `first_run_ms` is the first inference.
     `peak_memory_bytes` is resident memory of the child above its idle baseline: with the runtime
     imported and no model loaded. `input_names` are the data's, in the order of the file's inputs.
@@ -99,3 +104,8 @@ class Measurement(Noun):
     def drop(self) -> Metric | None:
         """Return how much worse the file is than its float model, in the primary metric."""
         return next((metric for metric in self.metrics if metric.name.endswith("_drop")), None)
+
+
+def best_first(measurements: Iterable[Measurement]) -> tuple[Measurement, ...]:
+    """Return measurements by the grade of their evidence, the best first, else in their order."""
+    return tuple(sorted(measurements, key=lambda m: BEST_FIRST.index(m.grade)))

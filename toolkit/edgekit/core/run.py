@@ -6,7 +6,7 @@ from pydantic import model_validator
 
 from edgekit.core.artifact import Artifact, ModelSource
 from edgekit.core.card import ModelCard
-from edgekit.core.measurement import ErrorRecord, Measurement
+from edgekit.core.measurement import ErrorRecord, Measurement, best_first
 from edgekit.core.noun import Noun
 from edgekit.core.target import Target
 from edgekit.core.verdict import Status, Verdict
@@ -77,8 +77,8 @@ class Run(Noun):
         raise KeyError(sha256)
 
     def measurement(self, sha256: str, kernels: str = "optimized") -> Measurement | None:
-        """Return the measurement of an artifact, preferring `kernels`."""
-        mine = [m for m in self.measurements if m.artifact_sha256 == sha256]
+        """Return the best measurement of an artifact, preferring `kernels`."""
+        mine = best_first(m for m in self.measurements if m.artifact_sha256 == sha256)
         return next((m for m in mine if m.kernels == kernels), mine[0] if mine else None)
 
     def verdict(self, target: str, sha256: str) -> Verdict | None:

@@ -1,14 +1,18 @@
 """Verdict: one artifact against one target, every check of it."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from enum import StrEnum
+from typing import TypeVar
 
 from edgekit.core.artifact import Artifact
-from edgekit.core.measurement import Grade, Measurement, Metric
+from edgekit.core.measurement import Grade, Measurement, Metric, best_first
 from edgekit.core.noun import Noun
 from edgekit.core.recipe import UNKNOWN
 from edgekit.core.statistics import Z_95, samples_to_tell
 from edgekit.core.target import Limit, Target
+
+Evidence = tuple[Measurement, ...]
+Figure = TypeVar("Figure")
 
 
 class Status(StrEnum):
@@ -59,15 +63,21 @@ class Verdict(Noun):
 
 
 def judge(target: Target, artifact: Artifact, measurements: Iterable[Measurement]) -> Verdict:
-    """Put every check of `target` to `artifact`. Raises nothing: what is unknown is said so."""
-    mine = [m for m in measurements if m.artifact_sha256 == artifact.sha256]
-    measured = next((m for m in mine if m.kernels == target.kernels), None)
-    checks = [_format(target, artifact), *_policy(target, artifact), _ran(target, measured)]
+    """Put every check of `target` to `artifact`. Raises nothing: what is unknown is said so.
+
+    Each check takes the best evidence that there is for it.
+    """
+    evidence = best_first(
+        m
+        for m in measurements
+        if m.artifact_sha256 == artifact.sha256 and m.kernels == target.kernels
+    )
+    checks = [_format(target, artifact), *_policy(target, artifact), _ran(target, evidence)]
     budgets = target.budgets
     if budgets.size_bytes:
         checks.append(_bound("size_bytes", "bytes", artifact.size_bytes, budgets.size_bytes))
-    checks.extend(_accuracy(target, artifact, measured))
-    checks.extend(_device_only(target, measured))
+    checks.extend(_accuracy(target, artifact, evidence))
+    checks.extend(_device_only(target, evidence))
     return Verdict(target=target.id, artifact_sha256=artifact.sha256, checks=tuple(checks))
 
 
@@ -106,16 +116,15 @@ def _policy(target: Target, artifact: Artifact) -> Iterator[Check]:
         )
 
 
-def _ran(target: Target, measured: Measurement | None) -> Check:
-    if measured is None:
+def _ran(target: Target, evidence: Evidence) -> Check:
+    if not evidence:
         why = f"not run here with {target.kernels} kernels"
         return Check(name="runs", status=Status.NOT_MEASURED, why=why)
-    if measured.error:
-        return Check(
-            name="runs", status=Status.FAIL, grade=measured.grade, why=measured.error.message
-        )
-    got = f"{measured.runtime} {measured.runtime_version}"
-    return Check(name="runs", status=Status.PASS, got=got, grade=measured.grade)
+    best = evidence[0]
+    if best.error:
+        return Check(name="runs", status=Status.FAIL, grade=best.grade, why=best.error.message)
+    got = f"{best.runtime} {best.runtime_version}"
+    return Check(name="runs", status=Status.PASS, got=got, grade=best.grade)
 
 
 def _bound(name: str, unit: str, got: float, limit: Limit, grade: Grade | None = None) -> Check:
@@ -132,18 +141,17 @@ def _bound(name: str, unit: str, got: float, limit: Limit, grade: Grade | None =
     )
 
 
-def _accuracy(target: Target, artifact: Artifact, measured: Measurement | None) -> Iterator[Check]:
-    drop = measured.drop if measured else None
-    agreement = measured.metric("agreement") if measured else None
-    for name, metric, limit, unfit in (
-        (_drop_name(artifact), drop, *_drop_limit(target, drop, artifact)),
-        ("agreement", agreement, target.budgets.agreement, ""),
+def _accuracy(target: Target, artifact: Artifact, evidence: Evidence) -> Iterator[Check]:
+    drop, drop_grade = _best(evidence, lambda measured: measured.drop)
+    agreement, grade = _best(evidence, lambda measured: measured.metric("agreement"))
+    for name, metric, of_grade, limit, unfit in (
+        (_drop_name(artifact), drop, drop_grade, *_drop_limit(target, drop, artifact)),
+        ("agreement", agreement, grade, target.budgets.agreement, ""),
     ):
         if limit is None:
             continue
-        decidable = metric is not None and artifact.source.is_trained and not unfit
-        if decidable and metric is not None and measured is not None:
-            yield _interval(metric, limit, measured.grade)
+        if metric is not None and of_grade and artifact.source.is_trained and not unfit:
+            yield _interval(metric, limit, of_grade)
             continue
         why = unfit or "no accuracy measurement: give labelled data and the float model"
         if name == "agreement" and drop is not None:
@@ -229,26 +237,36 @@ def _how_many(metric: Metric, bound: float) -> str:
     return f"; about {needed} would do, got {metric.n}" if needed > metric.n else ""
 
 
-def _device_only(target: Target, measured: Measurement | None) -> Iterator[Check]:
+def _device_only(target: Target, evidence: Evidence) -> Iterator[Check]:
     budgets = target.budgets
-    latency = measured.latency.p95_ms if measured and measured.latency else None
-    memory = measured.peak_memory_bytes if measured else None
-    for name, unit, got, limit in (
+    latency = _best(evidence, lambda m: m.latency.p95_ms if m.latency else None)
+    memory = _best(evidence, lambda m: m.peak_memory_bytes)
+    for name, unit, (got, grade), limit in (
         ("latency_p95_ms", "ms", latency, budgets.latency_p95_ms),
         ("peak_memory_bytes", "bytes", memory, budgets.peak_memory_bytes),
     ):
         if limit is None:
             continue
-        if measured and got is not None and measured.grade is Grade.DEVICE:
-            yield _bound(name, unit, got, limit, measured.grade)
+        if got is not None and grade is Grade.DEVICE:
+            yield _bound(name, unit, got, limit, grade)
         else:
             beside = "; the figure beside it is another machine's" if got is not None else ""
             yield Check(
                 name=name,
                 status=Status.NOT_MEASURED,
                 got=got,
-                limit=limit.max if limit.max is not None else limit.min,
+                limit=_bound_of(limit),
                 unit=unit,
-                grade=measured.grade if measured and got is not None else None,
+                grade=grade,
                 why=f"not measured on the device ({target.device}){beside}",
             )
+
+
+def _best(
+    evidence: Evidence, figure: Callable[[Measurement], Figure | None]
+) -> tuple[Figure | None, Grade | None]:
+    """Return a figure by the best evidence that has it, and that evidence's grade."""
+    for measured in evidence:
+        if (found := figure(measured)) is not None:
+            return found, measured.grade
+    return None, None

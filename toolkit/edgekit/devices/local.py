@@ -6,15 +6,13 @@ import json
 import sys
 import zipfile
 from pathlib import Path
-from typing import Any
 
 from edgekit.core.measurement import Grade
-from edgekit.errors import RuntimeFailedError
+from edgekit.devices import Answer, Request
+from edgekit.errors import RuntimeFailedError, UsageError
 from edgekit.system import process, store
 from edgekit.system.packages import missing
 from edgekit.system.plugins import ROOT
-
-GRADE = Grade.HOST
 
 # What each runtime needs installed, so that its absence is named before a child is started.
 NEEDS = {
@@ -30,6 +28,13 @@ RUNNER_MAIN = (
 )
 
 
+def connect(argument: str) -> "Local":
+    """Return this machine, which has no other name."""
+    if argument:
+        raise UsageError(f"got device 'local:{argument}', expected 'local' alone")
+    return Local()
+
+
 def runner_bytes() -> bytes:
     """Return the runner as one self-contained file (a Python zip application), always the same."""
     buffer = io.BytesIO()
@@ -40,33 +45,41 @@ def runner_bytes() -> bytes:
     return buffer.getvalue()
 
 
-def measure(request: dict[str, Any], folder: Path, seconds: float = 6 * 3600) -> dict[str, Any]:
-    """Run the runner on `request` in `folder` and return its response.
+class Local:
+    """This machine, whose figures are a host's."""
 
-    Raises `MissingExtraError` for a runtime that is not installed, and `RuntimeFailedError` where
-    the file is refused, crashes or takes longer than `seconds`.
-    """
-    for module in NEEDS.get(request["runtime"], ()):
-        if importlib.util.find_spec(module) is None:
-            raise missing(module)
-    runner, asked, answer = (folder / n for n in ("runner.pyz", "request.json", "response.json"))
-    store.write_bytes(runner, runner_bytes())
-    store.write_text(asked, json.dumps(request))
-    answer.unlink(missing_ok=True)
-    # Not -I: it would hide packages installed for the user alone. -P keeps the folder's own out.
-    argv = [sys.executable, "-P", str(runner), str(asked), str(answer)]
-    name = Path(request["model"]).name
-    try:
-        process.run_program(argv, process.Limits(seconds=seconds), {"PYTHONHASHSEED": "0"})
-    except process.JobDied as died:
+    name = "local"
+    grade = Grade.HOST
+
+    def run(self, request: Request, folder: Path, limits: process.Limits) -> Answer:
+        """Run a file in a child process."""
+        for module in NEEDS.get(request.runtime, ()):
+            if importlib.util.find_spec(module) is None:
+                raise missing(module)
+        names = ("runner.pyz", "request.json", "response.json")
+        runner, asked, answer = (folder / name for name in names)
+        store.write_bytes(runner, runner_bytes())
+        store.write_text(asked, request.to_json())
+        answer.unlink(missing_ok=True)
+        # Not -I: it would hide packages installed for the user alone.
+        # -P keeps the folder's own out.
+        argv = [sys.executable, "-P", str(runner), str(asked), str(answer)]
+        try:
+            process.run_program(argv, limits, {"PYTHONHASHSEED": "0"})
+        except process.JobDied as died:
+            raise RuntimeFailedError(
+                f"got {died.reason} while running {request.model.name} in {request.runtime}",
+                died.log.strip()[-600:] or "the file converts, but would crash on a device too",
+            ) from died
+        return _read(answer, request)
+
+
+def _read(path: Path, request: Request) -> Answer:
+    """Read the runner's answer. Raises `RuntimeFailedError` where it is the runtime's error."""
+    answer = json.loads(path.read_text())
+    if "error" in answer:
         raise RuntimeFailedError(
-            f"got {died.reason} while running {name} in {request['runtime']}",
-            died.log.strip()[-600:] or "the file converts, but would crash on a device too",
-        ) from died
-    response: dict[str, Any] = json.loads(answer.read_text())
-    if "error" in response:
-        raise RuntimeFailedError(
-            f"got an error from {request['runtime']} for {name}: {response['error']}",
+            f"got an error from {request.runtime} for {request.model.name}: {answer['error']}",
             "check that the file is whole and made for this runtime: edgekit inspect FILE",
         )
-    return response
+    return Answer.model_validate(answer)

@@ -7,7 +7,7 @@ the folder's name and `exporter_x.py` the format `folder_x`, `inspector.py` says
 """
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
 
 from edgekit.system.plugins import Door
 
@@ -97,6 +97,15 @@ class Inspector(Protocol):
         ...
 
 
+class Fitted(NamedTuple):
+    """A trained model's file, and its best epoch by the accuracy, a fraction, on `selection`."""
+
+    file: Path
+    epochs_run: int
+    best_epoch: int
+    selection_accuracy: float
+
+
 class Trainer(Protocol):
     """Trains models of one framework. `SUFFIX` is that of the files it saves."""
 
@@ -110,7 +119,7 @@ class Trainer(Protocol):
         settings: "Training",
         seed: int,
         folder: Path,
-    ) -> dict[str, Any]:
+    ) -> Fitted:
         """Train `model` in place and save the best epoch in `folder`, TensorBoard logs in `logs`.
 
         `train` and `selection` are inputs `(n, ...)` and labels `(n,)`; the best epoch is the one

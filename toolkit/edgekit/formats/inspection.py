@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from edgekit import formats
+from edgekit.core.noun import Noun
 from edgekit.core.tensor import TensorSpec
 from edgekit.errors import ModelLoadError
 from edgekit.system import process, store
@@ -22,16 +23,27 @@ def inspect(path: Path) -> dict[str, Any]:
             f"got a file of unknown kind '{path.suffix}': {path}",
             f"known: {' '.join(sorted(kinds))}",
         )
-    payload = {"path": str(path), "kind": kind}
-    return process.call("edgekit.formats.inspection:describe", payload, ModelLoadError)
+    return process.call(describe, _File(path=path, kind=kind), ModelLoadError).facts
 
 
-def describe(payload: dict[str, Any]) -> dict[str, Any]:
+class _File(Noun):
+    """A file to inspect, and the kind that it is by its suffix."""
+
+    path: Path
+    kind: str
+
+
+class _Found(Noun):
+    """What a file says about itself."""
+
+    facts: dict[str, Any]
+
+
+def describe(ask: _File) -> _Found:
     """Do the work of `inspect`, in the child."""
-    path = Path(payload["path"])
-    facts = formats.inspector(payload["kind"]).inspect(path)
-    size = store.size_of(path)
-    return {"path": str(path), "size_bytes": size, "sha256": store.sha256_tree(path), **facts}
+    facts = formats.inspector(ask.kind).inspect(ask.path)
+    size, sha256 = store.size_of(ask.path), store.sha256_tree(ask.path)
+    return _Found(facts={"path": str(ask.path), "size_bytes": size, "sha256": sha256, **facts})
 
 
 def specs_of(facts: dict[str, Any], key: str) -> tuple[TensorSpec, ...]:

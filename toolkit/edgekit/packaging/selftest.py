@@ -8,14 +8,15 @@ process, the model in another, both with limits.
 import math
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
-from edgekit import formats
+from edgekit import devices, formats
+from edgekit.core.measurement import Kernels
+from edgekit.core.noun import Noun
 from edgekit.core.preprocess import upright
 from edgekit.core.tensor import Array, dequantize, distance, quantize
-from edgekit.devices import local
 from edgekit.errors import EdgekitError, RuntimeFailedError
 from edgekit.packaging.nouns import GoldenSample, GoldenTensor, VariantRecord, all_alike
 from edgekit.system import process
@@ -27,7 +28,7 @@ SECONDS = 600
 MEMORY_BYTES = 4 * 2**30
 
 # Emulates no board: but the kernels are those that a microcontroller's are written after.
-KERNELS = {"microcontroller": "reference"}
+KERNELS: dict[str, Kernels] = {"microcontroller": "reference"}
 
 
 class Outcome(NamedTuple):
@@ -36,6 +37,20 @@ class Outcome(NamedTuple):
     stage: str
     ok: bool | None
     says: str
+
+
+class _Vectors(Noun):
+    """A variant with the file of its golden vectors, and its pictures, name → file."""
+
+    variant: VariantRecord
+    vectors: Path
+    images: dict[str, Path]
+
+
+class _Outcomes(Noun):
+    """How each stage went."""
+
+    outcomes: tuple[Outcome, ...]
 
 
 class _Distance(NamedTuple):
@@ -57,26 +72,18 @@ def pure_stages(
     variant: VariantRecord, vectors: Path, images: dict[str, Path]
 ) -> tuple[Outcome, ...]:
     """Compute all stages but inference, in a child process. `images` maps name → file."""
-    payload = {
-        "variant": variant.model_dump(mode="json"),
-        "vectors": str(vectors),
-        "images": {name: str(path) for name, path in images.items()},
-    }
+    question = _Vectors(variant=variant, vectors=vectors, images=images)
     limits = process.Limits(SECONDS, min(MEMORY_BYTES, process.MEMORY_BYTES))
     try:
-        answer = process.call(
-            "edgekit.packaging.selftest:job", payload, RuntimeFailedError, limits=limits
-        )
+        answer = process.call(job, question, RuntimeFailedError, limits=limits)
     except EdgekitError as error:
         return (Outcome("decode", ok=False, says=error.message),)
-    return tuple(Outcome(*each) for each in answer["outcomes"])
+    return answer.outcomes
 
 
-def job(payload: dict[str, Any]) -> dict[str, Any]:
+def job(ask: _Vectors) -> _Outcomes:
     """Do the work of `pure_stages`, in the child."""
-    variant = VariantRecord.model_validate(payload["variant"])
-    vectors = Path(payload["vectors"]).read_bytes()
-    images = {name: Path(path) for name, path in payload["images"].items()}
+    variant, images, vectors = ask.variant, ask.images, ask.vectors.read_bytes()
     outcomes = []
     if any(sample.image for sample in variant.golden):
         outcomes.append(_stage("decode", variant.golden, lambda s: _decoded(s, images, vectors)))
@@ -85,7 +92,7 @@ def job(payload: dict[str, Any]) -> dict[str, Any]:
     )
     if any(s.outputs and (s.values or s.top is not None) for s in variant.golden):
         outcomes.append(_stage("result", variant.golden, lambda s: _results(s, variant, vectors)))
-    return {"outcomes": outcomes}
+    return _Outcomes(outcomes=tuple(outcomes))
 
 
 Pairs = Iterable[tuple[Array, GoldenTensor, Array]]
@@ -165,17 +172,16 @@ def inference(
         says = f"{variant.format} files do not run here: not compared"
         return Outcome("inference", ok=None, says=says)
     golden = [sample for sample in variant.golden if not _is_probe(sample, variant)]
-    outputs = [folder / f"outputs-{i}.npy" for i in range(len(variant.outputs))]
-    request = {
-        "runtime": runtime,
-        "model": str(model),
-        "outputs": list(map(str, outputs)),
-        "kernels": KERNELS.get(kind, "optimized"),
-        "threads": 1,
-    }
+    outputs = tuple(folder / f"outputs-{i}.npy" for i in range(len(variant.outputs)))
     try:
-        fed = _fed(golden, len(variant.inputs), vectors, folder)
-        local.measure({**request, "inputs": fed}, folder, SECONDS)
+        request = devices.Request(
+            runtime=runtime,
+            model=model,
+            inputs=_fed(golden, len(variant.inputs), vectors, folder),
+            outputs=outputs,
+            kernels=KERNELS.get(kind, "optimized"),
+        )
+        devices.open("local").run(request, folder, process.Limits(SECONDS))
         given = [np.load(path, mmap_mode="r") for path in outputs]
     except (RuntimeFailedError, ValueError, OSError) as error:
         return Outcome("inference", ok=False, says=str(error))
@@ -192,13 +198,13 @@ def _is_probe(sample: GoldenSample, variant: VariantRecord) -> bool:
     return sample.image is not None and sample is variant.golden[-1] and not sample.outputs
 
 
-def _fed(golden: list[GoldenSample], inputs: int, vectors: bytes, folder: Path) -> list[str]:
+def _fed(golden: list[GoldenSample], inputs: int, vectors: bytes, folder: Path) -> tuple[Path, ...]:
     paths = []
     for i in range(inputs):
         path = folder / f"fed-{i}.npy"
         np.save(path, np.concatenate([sample.inputs[i].array(vectors) for sample in golden]))
-        paths.append(str(path))
-    return paths
+        paths.append(path)
+    return tuple(paths)
 
 
 def _compared(golden: list[GoldenSample], outputs: list[Array], vectors: bytes) -> Outcome:

@@ -1,13 +1,15 @@
 """From a model source to checked artifacts, through the cache."""
 
-from dataclasses import dataclass
+import threading
+from collections import defaultdict
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from pydantic import ValidationError
 
 from edgekit import formats
-from edgekit.core.artifact import Artifact, Exported, ModelSource, Parity
+from edgekit.core.artifact import Artifact, ModelSource, Parity
+from edgekit.core.dataset import Dataset
 from edgekit.core.recipe import Recipe, parse_recipe
 from edgekit.errors import (
     DataError,
@@ -16,10 +18,12 @@ from edgekit.errors import (
     ModelLoadError,
     UsageError,
 )
+from edgekit.pipeline import jobs
+from edgekit.pipeline.messages import Export, ExportedFile
 from edgekit.pipeline.parity import check_parity
 from edgekit.pipeline.plan import base_of, check_possible
 from edgekit.pipeline.samples import Samples
-from edgekit.pipeline.workspace import Update, Workspace
+from edgekit.pipeline.workspace import Parts, Settings, Step, Update, Workspace
 from edgekit.sources.model import Model, hub_of
 from edgekit.system import packages, plugins, process, store
 
@@ -45,64 +49,111 @@ def file_name(made: Converted) -> str:
     return "-".join(parts) + made.path.suffix
 
 
-def convert(model: Model, name: str, recipe: Recipe, work: Workspace) -> Converted:
-    """Return the artifact of `model` in format `name`, exported now or found in the cache.
+@dataclass
+class Conversions:
+    """The conversions of one job: each file is made once, though two threads ask for it."""
 
-    Raises `ExportError` where it cannot be made, crashes, or computes something else.
-    """
-    check_possible(model.source, name, recipe)
-    if recipe.is_calibrated and work.data is None:
-        raise UsageError(
-            f"got no representative dataset, expected one for recipe {recipe.name}",
-            "give --data, or choose dynamic-int8, which needs none",
-        )
-    key = cache_key(model, name, recipe, work)
-    with work.lock(key):
-        made = work.made.get(key)
-        if made is None and work.settings.use_cache:
-            made = _whole(store.cached(key))
-        if made is not None:
-            return _read(made, model, from_cache=key not in work.made)
-        work.made[key] = _export(model, name, recipe, key, work)
-        return _read(work.made[key], model, from_cache=False)
+    settings: Settings
+    folder: Path
+    step: Step
+    parts: Parts | None
+    _made: dict[str, Path] = field(default_factory=dict)
+    _locks: dict[str, threading.Lock] = field(default_factory=lambda: defaultdict(threading.Lock))
 
+    @classmethod
+    def of(cls, work: Workspace) -> "Conversions":
+        """Return the conversions of a job."""
+        return cls(work.settings, work.folder, work.step, work.parts)
 
-def _export(model: Model, name: str, recipe: Recipe, key: str, work: Workspace) -> Path:
-    """Export in a child process, check the file, and return its folder in the cache."""
-    base = _base(model, name, recipe, work)
-    label = f"{model.card.name} {name} {recipe.name}"
-    with work.step(f"convert {label}") as update:
-        made = work.folder / "export" / key[:16]
-        made.mkdir(parents=True, exist_ok=True)
-        payload = {
-            **base.payload(trust=work.settings.trust, seed=work.settings.seed),
-            "format": name,
-            "recipe": recipe.model_dump(),
-            "calibration": _calibration(base, recipe, work),
-            "folder": str(made),
-        }
-        answer = _call_export(payload, work, update)
-        exported, file = Exported.model_validate(answer["exported"]), Path(answer["file"])
-        runtime = formats.exporter(name).RUNTIME
-        parity = None
-        if runtime:
-            parity = check_parity(
-                file, runtime, exported, recipe, model.card, answer["model_layout"]
+    def convert(self, model: Model, name: str, recipe: Recipe) -> Converted:
+        """Return the artifact of `model` in format `name`, made now or found in the cache.
+
+        Raises `ExportError` where it cannot be made, crashes, or computes something else.
+        """
+        check_possible(model.source, name, recipe)
+        if recipe.is_calibrated and self.parts is None:
+            raise UsageError(
+                f"got no representative dataset, expected one for recipe {recipe.name}",
+                "give --data, or choose dynamic-int8, which needs none",
             )
-        artifact = _artifact(model, name, recipe, key, exported, file, parity)
+        data = self.parts.dataset if self.parts else None
+        key = cache_key(model, name, recipe, data, self.settings)
+        with self._locks[key]:
+            made = self._made.get(key)
+            if made is None and self.settings.use_cache:
+                made = _whole(store.cached(key))
+            if made is not None:
+                return _read(made, model, from_cache=key not in self._made)
+            self._made[key] = self._export(model, name, recipe, key)
+            return _read(self._made[key], model, from_cache=False)
 
-    def fill(target: Path) -> None:
-        store.copy(file, target / file.name)
-        store.write_text(target / "artifact.json", artifact.to_json())
+    def calibration(self, model: Model, recipe: Recipe) -> Samples | None:
+        """Return the representative dataset as `model` takes it, or None: the recipe takes none.
 
-    if work.settings.use_cache:
-        return store.keep(key, fill)
-    fresh = work.folder / "fresh" / key
-    fill(fresh)
-    return fresh
+        Raises `DataError` where there are fewer samples than the recipe wants.
+        """
+        if not recipe.is_calibrated or self.parts is None:
+            return None
+        wanted = recipe.calibration_n
+        samples = self.parts.part("calibration", model.card, model.layout, wanted)
+        if samples.n < wanted:
+            raise DataError(
+                f"got {samples.n} usable calibration samples, expected {wanted}",
+                f"repair the bad ones, or give --calibration {samples.n}",
+            )
+        return samples
+
+    def _export(self, model: Model, name: str, recipe: Recipe, key: str) -> Path:
+        """Export in a child process, check the file, and return its folder in the cache."""
+        base = self._base(model, name, recipe)
+        with self.step(f"convert {model.card.name} {name} {recipe.name}") as update:
+            made = self.folder / "export" / key[:16]
+            made.mkdir(parents=True, exist_ok=True)
+            samples = self.calibration(base, recipe)
+            question = Export(
+                model=base.loading(trust=self.settings.trust, seed=self.settings.seed),
+                format=name,
+                recipe=recipe,
+                calibration=self.parts.inputs(samples) if self.parts and samples else None,
+                folder=made,
+            )
+            answer = _exported(question, self.settings.limits(), update)
+            parity = check_parity(answer, formats.exporter(name).RUNTIME, recipe, model.card)
+            artifact = _artifact(model, name, recipe, key, answer, parity)
+        return self._keep(answer.file, artifact, key)
+
+    def _base(self, model: Model, name: str, recipe: Recipe) -> Model:
+        """Return what the exporter starts from: the model, or the file that this derives from."""
+        form = base_of(hub_of(model.source), name, recipe)
+        if form is None:
+            return model
+        made = self.convert(model, form, parse_recipe("fp32"))
+        source = ModelSource(
+            kind=form,
+            framework=model.source.framework,
+            ref=model.source.ref,
+            path=str(made.path),
+            sha256=store.sha256_file(made.path),
+            is_trained=model.source.is_trained,
+        )
+        card = model.card.model_copy(update={"layout": made.artifact.layout})
+        return Model(source, card, made.artifact.input_names)
+
+    def _keep(self, file: Path, artifact: Artifact, key: str) -> Path:
+        """Return the folder that a file and its record lie in from now on."""
+
+        def fill(target: Path) -> None:
+            store.copy(file, target / file.name)
+            store.write_text(target / "artifact.json", artifact.to_json())
+
+        if self.settings.use_cache:
+            return store.keep(key, fill)
+        fresh = self.folder / "fresh" / key
+        fill(fresh)
+        return fresh
 
 
-def _call_export(payload: dict[str, Any], work: Workspace, update: Update) -> dict[str, Any]:
+def _exported(question: Export, limits: process.Limits, update: Update) -> ExportedFile:
     """Run the export job. A crash before the model is loaded is the file's fault."""
     loaded = False
 
@@ -114,82 +165,51 @@ def _call_export(payload: dict[str, Any], work: Workspace, update: Update) -> di
     def died(message: str, hint: str) -> EdgekitError:
         return ExportError(message, hint) if loaded else ModelLoadError(message, hint)
 
-    return work.call("export", payload, died, watch)
+    return process.call(jobs.export, question, died, limits=limits, progress=watch)
 
 
-def cache_key(model: Model, name: str, recipe: Recipe, work: Workspace) -> str:
+def cache_key(
+    model: Model, name: str, recipe: Recipe, data: Dataset | None, settings: Settings
+) -> str:
     """Return the content address of an artifact: a hash of everything that decides its bytes."""
     source, exporter = formats.loader(model.source.kind), formats.exporter(name)
-    data = work.data.fingerprint if work.data is not None and recipe.is_calibrated else None
+    used = data.fingerprint if data and recipe.is_calibrated else None
     return store.key_of(
         {
             "source": [model.source.kind, model.source.sha256],
             # Weights that are not given are drawn by the seed.
-            "seed": None if model.source.is_trained else work.settings.seed,
+            "seed": None if model.source.is_trained else settings.seed,
             "card": model.card.model_dump(mode="json"),
             "recipe": recipe.model_dump(mode="json"),
             "format": name,
-            "data": [data, work.settings.skip_bad, work.settings.seed] if data else None,
+            "data": [used, settings.skip_bad, settings.seed] if used else None,
             "tools": packages.versions((*source.PACKAGES, *exporter.PACKAGES)),
             "code": plugins.code_sha256(),
         }
     )
 
 
-def _base(model: Model, name: str, recipe: Recipe, work: Workspace) -> Model:
-    """Return what the exporter starts from: the model, or the file that this one derives from."""
-    form = base_of(hub_of(model.source), name, recipe)
-    if form is None:
-        return model
-    made = convert(model, form, parse_recipe("fp32"), work)
-    source = ModelSource(
-        kind=form, framework=model.source.framework, ref=model.source.ref, path=str(made.path),
-        sha256=store.sha256_file(made.path), is_trained=model.source.is_trained,
-    )  # fmt: skip
-    card = model.card.model_copy(update={"layout": made.artifact.layout})
-    return Model(source, card, made.artifact.input_names)
-
-
-def _calibration(model: Model, recipe: Recipe, work: Workspace) -> dict[str, Any] | None:
-    if not recipe.is_calibrated:
-        return None
-    samples = work.samples("calibration", model.card, model.layout, recipe.calibration_n)
-    if samples.n < recipe.calibration_n:
-        raise DataError(
-            f"got {samples.n} usable calibration samples, expected {recipe.calibration_n}",
-            f"repair the bad ones, or give --calibration {samples.n}",
-        )
-    return prepared(samples, work)
-
-
-def prepared(samples: Samples, work: Workspace) -> dict[str, Any]:
-    """Return what a job needs to read prepared inputs: their files, and the data's names."""
-    assert work.data
-    return {"files": [str(path) for path in samples.inputs], "names": work.data.input_names}
-
-
-def _artifact(  # noqa: PLR0913, PLR0917
+def _artifact(
     model: Model,
     name: str,
     recipe: Recipe,
     key: str,
-    exported: Exported,
-    file: Path,
+    made: ExportedFile,
     parity: Parity | None,
 ) -> Artifact:
     source, exporter = formats.loader(model.source.kind), formats.exporter(name)
     return Artifact(
-        path=file.name,
+        path=made.file.name,
         format=name,
-        size_bytes=store.size_of(file),
-        sha256=store.sha256_tree(file),
+        size_bytes=store.size_of(made.file),
+        sha256=store.sha256_tree(made.file),
         recipe=recipe,
         source=model.source,
         key=key,
         tools=packages.versions((*source.PACKAGES, *exporter.PACKAGES)),
         parity=parity,
         card=model.card,
-        **dict(exported),
+        **dict(made.exported),
     )
 
 

@@ -1,13 +1,12 @@
-"""What runs in child processes: each function takes and returns plain data, and owns its process.
+"""What runs in child processes: each function takes a question, and owns its process.
 
-The parent calls these by name through `process.call`; arrays travel as `.npy` files.
+The parent calls these through `process.call`; arrays travel as `.npy` files.
 """
 
 import dataclasses
 import logging
 import warnings
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -15,15 +14,28 @@ from edgekit import formats
 from edgekit.core import dataset as datasets
 from edgekit.core import layout as layouts
 from edgekit.core import scoring
-from edgekit.core.artifact import FloatModel, ModelSource
+from edgekit.core.artifact import FloatModel
 from edgekit.core.card import ModelCard, Trained
-from edgekit.core.preprocess import Preprocess
-from edgekit.core.recipe import Recipe
 from edgekit.core.tensor import Array, Arrays, TensorSpec
 from edgekit.data import open_dataset
 from edgekit.errors import DataError, ExportError, ModelLoadError
 from edgekit.metrics import metric_of
 from edgekit.pipeline import samples
+from edgekit.pipeline.messages import (
+    Export,
+    ExportedFile,
+    Inputs,
+    Labelled,
+    Predict,
+    Predicted,
+    Prepare,
+    Prepared,
+    Score,
+    Scored,
+    Train,
+    TrainedFile,
+)
+from edgekit.sources.model import Loading
 from edgekit.system import packages, process
 
 # How many samples an exported file is held against its float model on, before it counts.
@@ -31,32 +43,18 @@ PARITY_SAMPLES = 8
 PREDICT_BATCH = 256
 
 
-def prepare(payload: dict[str, Any]) -> dict[str, Any]:
-    """Write one part of a data set, preprocessed, into a folder.
-
-    `part` is `train`, `calibration` or `test`; `n` takes that many of it, seeded.
-    """
-    data = open_dataset(payload["data"])
-    indices = getattr(datasets.split(data, payload["seed"]), payload["part"])
-    if payload.get("n"):
-        indices = datasets.choose(indices, payload["n"], payload["seed"])
+def prepare(ask: Prepare) -> Prepared:
+    """Write one part of a data set, preprocessed, into a folder."""
+    data = open_dataset(ask.data)
+    indices = getattr(datasets.split(data, ask.seed), ask.part)
+    if ask.n:
+        indices = datasets.choose(indices, ask.n, ask.seed)
     if not len(indices):
-        raise DataError(f"got no {payload['part']} samples in {data.name}", "give more data")
+        raise DataError(f"got no {ask.part} samples in {data.name}", "give more data")
     log = _Skipped()
     logging.getLogger("edgekit").addHandler(log)
-    done = samples.prepare(
-        data,
-        indices,
-        tuple(Preprocess.model_validate(one) for one in payload["preprocesses"]),
-        Path(payload["folder"]),
-        skip_bad=payload["skip_bad"],
-    )
-    return {
-        "inputs": [str(path) for path in done.inputs],
-        "labels": str(done.labels) if done.labels else None,
-        "n": done.n,
-        "skipped": log.records,
-    }
+    done = samples.prepare(data, indices, ask.preprocesses, ask.folder, skip_bad=ask.skip_bad)
+    return Prepared(inputs=done.inputs, labels=done.labels, n=done.n, skipped=tuple(log.records))
 
 
 class _Skipped(logging.Handler):
@@ -71,90 +69,73 @@ class _Skipped(logging.Handler):
         self.records.append(record.getMessage())
 
 
-def train(payload: dict[str, Any]) -> dict[str, Any]:
+def train(ask: Train) -> TrainedFile:
     """Train a model built by a factory; return its file and the card that belongs beside it."""
-    source, card = _source(payload), ModelCard.model_validate(payload["card"])
+    source, card = ask.model.source, ask.model.card
     packages.versions(("tensorboard",))
-    model = _load(payload)
-    folder, trainer = Path(payload["folder"]), formats.trainer(source.framework)
-    train, selection = _samples(payload["train"]), _samples(payload["calibration"])
+    model = _load(ask.model)
+    train, selection = _labelled(ask.train), _labelled(ask.selection)
     _check_fit(model, (train[0],))
-    found = trainer.fit(model, train, selection, card.training, payload["seed"], folder)
+    trainer = formats.trainer(source.framework)
+    fitted = trainer.fit(model, train, selection, card.training, ask.model.seed, ask.folder)
     trained = Trained(
-        data=payload["data"],
-        data_sha256=payload["data_sha256"],
-        seed=payload["seed"],
-        epochs_run=found["epochs_run"],
-        best_epoch=found["best_epoch"],
-        selection_accuracy=found["selection_accuracy"],
+        data=ask.data,
+        data_sha256=ask.data_sha256,
+        seed=ask.model.seed,
+        epochs_run=fitted.epochs_run,
+        best_epoch=fitted.best_epoch,
+        selection_accuracy=fitted.selection_accuracy,
         samples=len(train[1]),
         versions=packages.versions(formats.loader(source.kind).PACKAGES),
     )
-    done = card.model_copy(update={"trained": trained})
-    return {"file": found["file"], "card": done.model_dump(mode="json")}
+    return TrainedFile(file=fitted.file, card=card.model_copy(update={"trained": trained}))
 
 
-def predict(payload: dict[str, Any]) -> dict[str, Any]:
+def predict(ask: Predict) -> Predicted:
     """Write the float model's outputs, one `(n, ...)` float32 file each, for prepared inputs."""
-    model = _load(payload)
-    inputs = _fitting(model, payload["inputs"])
-    files = _predict(model, inputs, Path(payload["folder"]), "float_output")
+    model = _load(ask.model)
+    files = _predict(model, _fitting(model, ask.inputs), ask.folder, "float_output")
     versions = packages.versions(formats.loader(model.source.kind).PACKAGES)
-    return {"versions": versions, "outputs": files}
+    return Predicted(outputs=files, versions=versions)
 
 
-def export(payload: dict[str, Any]) -> dict[str, Any]:
+def export(ask: Export) -> ExportedFile:
     """Export a model by one recipe; also write the samples and float outputs to hold it against."""
     warnings.filterwarnings("ignore")
-    recipe, card = (
-        Recipe.model_validate(payload["recipe"]),
-        ModelCard.model_validate(payload["card"]),
-    )
-    exporter, model = formats.exporter(payload["format"]), _load(payload)
+    exporter, model, card = formats.exporter(ask.format), _load(ask.model), ask.model.card
     process.report(process.Progress(loaded=True))
-    calibration = payload.get("calibration")
-    representative = _fitting(model, calibration) if calibration else None
+    representative = _fitting(model, ask.calibration) if ask.calibration else None
     _check_shapes(model)
     _check_classes(model, card)
-    folder = Path(payload["folder"])
     inputs = _parity_inputs(representative, model.inputs)
-    _predict(model, inputs, folder, "parity_output")
-    path = folder / f"model{exporter.SUFFIX}"
-    done = exporter.export(_as_hub(model, exporter.HUBS), recipe, representative, path, card)
+    _predict(model, inputs, ask.folder, "parity_output")
+    path = ask.folder / f"model{exporter.SUFFIX}"
+    done = exporter.export(_as_hub(model, exporter.HUBS), ask.recipe, representative, path, card)
     names = tuple(spec.name for spec in model.inputs)
     fed = layouts.inputs_laid_out(inputs, names, model.layout, done.layout, card)
     for i, values in enumerate(fed):
-        np.save(folder / f"parity_input-{i}.npy", values)
-    exported = {**done.model_dump(mode="json"), "notes": [*model.notes, *done.notes]}
-    exported["input_names"] = names
-    return {"file": str(path), "exported": exported, "model_layout": model.layout}
+        np.save(ask.folder / f"parity_input-{i}.npy", values)
+    more = {"notes": (*model.notes, *done.notes), "input_names": names}
+    exported = done.model_copy(update=more)
+    return ExportedFile(file=path, exported=exported, model_layout=model.layout)
 
 
-def score(payload: dict[str, Any]) -> dict[str, Any]:
+def score(ask: Score) -> Scored:
     """Judge outputs by a metric of the user's own, which is code."""
-    card = ModelCard.model_validate(payload["card"])
-    metric = metric_of(card, trust=payload["trust"])
-    outputs, reference, inputs, labels = (
-        _arrays(payload[name]) for name in ("outputs", "reference", "inputs", "labels")
-    )
-    found = scoring.evaluate(
-        metric, outputs, reference or None, labels[0] if labels else None, inputs, card.labels
-    )
-    return {"metrics": [each.model_dump(mode="json") for each in found]}
+    metric = metric_of(ask.card, trust=ask.trust)
+    outputs, reference, inputs = map(_arrays, (ask.outputs, ask.reference, ask.inputs))
+    labels = np.load(ask.labels, mmap_mode="r") if ask.labels else None
+    found = scoring.evaluate(metric, outputs, reference or None, labels, inputs, ask.card.labels)
+    return Scored(metrics=tuple(found))
 
 
-def _source(payload: dict[str, Any]) -> ModelSource:
-    return ModelSource.model_validate(payload["source"])
-
-
-def _load(payload: dict[str, Any]) -> FloatModel:
-    source = _source(payload)
-    module = formats.loader(source.kind)
-    packages.versions(module.PACKAGES)
-    card = ModelCard.model_validate(payload["card"])
-    model: FloatModel = module.load(source, card, trust=payload["trust"], seed=payload["seed"])
+def _load(ask: Loading) -> FloatModel:
+    source, card = ask.source, ask.card
+    loader = formats.loader(source.kind)
+    packages.versions(loader.PACKAGES)
+    model = loader.load(source, card, trust=ask.trust, seed=ask.seed)
     # A converted file may have other names for its inputs than the model that it was made from.
-    pairs = zip(model.inputs, payload["input_names"] or _names(model), strict=True)
+    pairs = zip(model.inputs, ask.input_names or _names(model), strict=True)
     inputs = tuple(spec.model_copy(update={"name": name}) for spec, name in pairs)
     return dataclasses.replace(model, inputs=inputs, layout=card.layout or model.layout)
 
@@ -175,15 +156,15 @@ def _as_hub(model: FloatModel, hubs: tuple[str, ...]) -> FloatModel:
     raise ExportError(f"got a {model.hub} model, expected {' or '.join(hubs)}")
 
 
-def _samples(part: dict[str, Any]) -> tuple[Array, Array]:
-    return np.load(part["inputs"][0], mmap_mode="r"), np.load(part["labels"])
+def _labelled(part: Labelled) -> tuple[Array, Array]:
+    return np.load(part.inputs, mmap_mode="r"), np.load(part.labels)
 
 
-def _arrays(paths: list[str]) -> Arrays:
+def _arrays(paths: tuple[Path, ...]) -> Arrays:
     return tuple(np.load(path, mmap_mode="r") for path in paths)
 
 
-def _predict(model: FloatModel, inputs: Arrays, folder: Path, name: str) -> list[str]:
+def _predict(model: FloatModel, inputs: Arrays, folder: Path, name: str) -> tuple[Path, ...]:
     """Run the model on all samples, a batch at a time; write `name-<i>.npy` for each output."""
     parts = [
         model.predict(tuple(np.array(v[start : start + PREDICT_BATCH]) for v in inputs))
@@ -191,9 +172,9 @@ def _predict(model: FloatModel, inputs: Arrays, folder: Path, name: str) -> list
     ]
     files = []
     for i, outputs in enumerate(zip(*parts, strict=True)):
-        files.append(str(folder / f"{name}-{i}.npy"))
+        files.append(folder / f"{name}-{i}.npy")
         np.save(files[-1], np.concatenate(outputs).astype(np.float32))
-    return files
+    return tuple(files)
 
 
 def _parity_inputs(representative: Arrays | None, specs: tuple[TensorSpec, ...]) -> Arrays:
@@ -212,10 +193,10 @@ def _noise(rng: np.random.Generator, spec: TensorSpec) -> Array:
     return rng.integers(0, 2, shape).astype(spec.dtype)
 
 
-def _fitting(model: FloatModel, prepared: dict[str, Any]) -> Arrays:
+def _fitting(model: FloatModel, prepared: Inputs) -> Arrays:
     """Return the prepared inputs in the model's order. Raises `DataError` where they do not fit."""
-    arrays = _arrays(prepared["files"])
-    order = layouts.order_of(tuple(prepared["names"]), model.inputs)
+    arrays = _arrays(prepared.files)
+    order = layouts.order_of(prepared.names, model.inputs)
     inputs = tuple(arrays[place] for place in order)
     _check_fit(model, inputs)
     return inputs

@@ -9,27 +9,28 @@ from edgekit.core.dataset import IGNORED, Dataset
 from edgekit.core.tensor import Array
 from edgekit.errors import DataError, UsageError
 from edgekit.pipeline.samples import Samples
-from edgekit.pipeline.workspace import Workspace
 
 
-def check_data(card: ModelCard | None, work: Workspace) -> None:
-    """Refuse data that would give a wrong figure: other classes, or samples seen in training."""
-    data = work.data
+def check_data(card: ModelCard | None, data: Dataset, seed: int) -> None:
+    """Refuse data that would give a wrong figure: other classes, or samples seen in training.
+
+    `seed` is the one that splits the data.
+    """
     labels = card.labels if card else ()
-    if labels and data and data.names_are_given and not set(data.class_names) <= set(labels):
+    if labels and data.names_are_given and not set(data.class_names) <= set(labels):
         raise DataError(
             f"got classes {', '.join(data.class_names[:5])} in {data.name}, expected some of the "
             f"model's, {', '.join(labels[:5])}",
             "correct the card's labels, in the order of the model's outputs, or the data's names",
         )
-    if data and data.names_are_given and not labels:
+    if data.names_are_given and not labels:
         _check_unnamed(card, data)
     trained = card.trained if card else None
-    if trained is None or work.data is None or trained.data_sha256 != work.data.fingerprint:
+    if trained is None or trained.data_sha256 != data.fingerprint:
         return
-    if trained.seed != work.settings.seed and work.data.test_indices is None:
+    if trained.seed != seed and data.test_indices is None:
         raise UsageError(
-            f"got seed {work.settings.seed}, but the model was trained on this data split by seed "
+            f"got seed {seed}, but the model was trained on this data split by seed "
             f"{trained.seed}: the test part would hold samples it was trained on",
             f"give --seed {trained.seed}",
         )
@@ -51,18 +52,18 @@ def _check_unnamed(card: ModelCard | None, data: Dataset) -> None:
     )
 
 
-def labels_of(samples: Samples, card: ModelCard | None, work: Workspace) -> Array | None:
+def labels_of(samples: Samples, card: ModelCard | None, data: Dataset) -> Array | None:
     """Return the samples' labels as the model numbers its classes, or None without labels.
 
     Data that names its classes is matched by name: a folder lists them by the alphabet, a model in
     whatever order it was trained.
     """
     _, labels = samples.arrays()
-    if labels is None or not card or not card.labels or not work.data:
+    if labels is None or not card or not card.labels:
         return labels
-    if not work.data.names_are_given or not np.issubdtype(labels.dtype, np.integer):
+    if not data.names_are_given or not np.issubdtype(labels.dtype, np.integer):
         return labels
     # Pixels of no class keep the number that says so.
     numbers = np.arange(max(IGNORED + 1, int(labels.max(initial=0)) + 1))
-    numbers[: len(work.data.class_names)] = [card.labels.index(n) for n in work.data.class_names]
+    numbers[: len(data.class_names)] = [card.labels.index(n) for n in data.class_names]
     return np.asarray(numbers[labels])

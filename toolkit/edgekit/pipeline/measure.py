@@ -1,69 +1,226 @@
-"""Running artifacts on prepared samples, and turning what comes back into a Measurement."""
+"""Running models on prepared samples, and turning what comes back into a Measurement."""
 
 import tempfile
+import threading
+from collections import defaultdict
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from edgekit import formats
+from edgekit import devices, formats
 from edgekit.core import layout as layouts
 from edgekit.core.artifact import Artifact, Share
 from edgekit.core.card import ModelCard
-from edgekit.core.measurement import ErrorRecord, Kernels, Latency, Measurement, Metric
+from edgekit.core.measurement import ErrorRecord, Kernels, Measurement, Metric
 from edgekit.core.scoring import evaluate
 from edgekit.core.tensor import Array, Arrays, Layout, TensorSpec, dequantize, quantize
-from edgekit.devices import local
 from edgekit.errors import ModelLoadError, RuntimeFailedError, UsageError
 from edgekit.metrics import is_file, metric_of
-from edgekit.pipeline.convert import prepared
+from edgekit.pipeline import jobs
 from edgekit.pipeline.labels import labels_of
+from edgekit.pipeline.messages import Predict, Score
 from edgekit.pipeline.samples import Samples, new_rows
-from edgekit.pipeline.workspace import Workspace
+from edgekit.pipeline.workspace import Parts, Settings, Step, Workspace
 from edgekit.sources.model import Model
-from edgekit.system import store
+from edgekit.system import process, store
 
 WARMUP_RUNS = 20
 CHUNK = 256
 
-
-def baseline(model: Model, samples: Samples, work: Workspace) -> tuple[Measurement, Arrays]:
-    """Return how the float model does on the test samples, and its outputs, `(n, ...)` each.
-
-    Outputs that are images come with channels last.
-    """
-    folder = work.folder / f"float-{model.source.sha256[:16]}"
-    folder.mkdir(exist_ok=True)
-    with work.lock(str(folder)):
-        known = work.baselines.get(model.source.sha256)
-        if known is None:
-            with work.step(f"float outputs of {model.card.name} ({model.source.framework})"):
-                payload = {
-                    **model.payload(trust=work.settings.trust, seed=work.settings.seed),
-                    "inputs": prepared(samples, work),
-                    "folder": str(folder),
-                }
-                answer = work.call("predict", payload, ModelLoadError)
-            known = _baseline(model, answer, samples, work)
-            work.baselines[model.source.sha256] = known
-    measured, files = known
-    return measured, _outputs(files, model.layout, model.card)
+UNKNOWN_CARD = ModelCard(name="unknown")
 
 
-def _baseline(
-    model: Model, answer: dict[str, Any], samples: Samples, work: Workspace
-) -> tuple[Measurement, tuple[Path, ...]]:
-    files = tuple(Path(file) for file in answer["outputs"])
-    versions = ", ".join(f"{k} {v}" for k, v in answer["versions"].items())
-    outputs = _outputs(files, model.layout, model.card)
-    measurement = Measurement(
-        artifact_sha256=model.source.sha256,
-        runtime=model.source.framework,
-        runtime_version=versions,
-        metrics=_metrics(model.card, outputs, None, samples, work, model.layout),
-        **_about_data(work, samples),
-    )
-    return measurement, files
+@dataclass(frozen=True)
+class _Baseline:
+    """How the float model did, and where its outputs lie, `(n, ...)` each."""
+
+    measured: Measurement
+    files: tuple[Path, ...]
+
+
+@dataclass
+class Bench:
+    """Where one job runs float models and files on `n` samples of the test part, or on all."""
+
+    settings: Settings
+    folder: Path
+    step: Step
+    parts: Parts
+    n: int = 0
+    _baselines: dict[str, _Baseline] = field(default_factory=dict)
+    _locks: dict[str, threading.Lock] = field(default_factory=lambda: defaultdict(threading.Lock))
+
+    @classmethod
+    def of(cls, work: Workspace, n: int = 0) -> "Bench":
+        """Return the bench of a job. Raises `DataError` where it has no data."""
+        return cls(work.settings, work.folder, work.step, work.data, n)
+
+    def baseline(self, model: Model) -> tuple[Measurement, Arrays]:
+        """Return how the float model does on the test samples, and its outputs, `(n, ...)` each.
+
+        Outputs that are images come with channels last.
+        """
+        key = model.source.sha256
+        with self._locks[key]:
+            if key not in self._baselines:
+                with self.step(f"float outputs of {model.card.name} ({model.source.framework})"):
+                    self._baselines[key] = self._predict(model)
+        known = self._baselines[key]
+        return known.measured, _outputs(known.files, model.layout, model.card)
+
+    def _predict(self, model: Model) -> _Baseline:
+        samples = self.parts.part("test", model.card, model.layout, self.n)
+        folder = self.folder / f"float-{model.source.sha256[:16]}"
+        folder.mkdir(exist_ok=True)
+        question = Predict(
+            model=model.loading(trust=self.settings.trust, seed=self.settings.seed),
+            inputs=self.parts.inputs(samples),
+            folder=folder,
+        )
+        found = process.call(jobs.predict, question, ModelLoadError, limits=self.settings.limits())
+        outputs = _outputs(found.outputs, model.layout, model.card)
+        measured = self._begun(samples, model.source.sha256, model.source.framework)
+        more = {
+            "runtime_version": ", ".join(f"{k} {v}" for k, v in found.versions.items()),
+            "metrics": self._metrics(model.card, outputs, None, samples, model.layout),
+        }
+        return _Baseline(measured.model_copy(update=more), found.outputs)
+
+    def measure(
+        self,
+        artifact: Artifact,
+        file: Path,
+        reference: Arrays | None,
+        device: str = "local",
+        kernels: Kernels = "optimized",
+        golden: Path | None = None,
+    ) -> Measurement:
+        """Run `file` on the test samples on a device. An error becomes part of the measurement.
+
+        With `reference`, the float model's outputs, accuracy is paired; without, only absolute.
+        The first samples and what the file made of them are kept in `golden`.
+        """
+        samples = self._samples(artifact)
+        runtime = formats.exporter(artifact.format).RUNTIME
+        assert runtime  # whoever asks has looked
+        place = devices.open(device)
+        begun = self._begun(samples, artifact.sha256, runtime).model_copy(
+            update={"kernels": kernels, "device": place.name, "grade": place.grade}
+        )
+        folder = self.folder / "measure" / f"{artifact.sha256[:16]}-{kernels}-{place.name}"
+        folder.mkdir(parents=True, exist_ok=True)
+        where = "" if device == "local" else f" on {device}"
+        with self.step(f"validate {artifact.label} ({runtime}, {kernels}){where}"):
+            try:
+                request = self._request(artifact, file, samples, begun, folder)
+                answer = place.run(request, folder, self.settings.limits())
+                raw = tuple(np.load(path) for path in request.outputs)
+                metrics = self._scored(artifact, raw, reference, samples)
+            except RuntimeFailedError as error:
+                return begun.model_copy(update={"error": ErrorRecord(**error.record())})
+        order = self._order(artifact)
+        done = begun.model_copy(
+            update={
+                "runtime_version": answer.runtime_version,
+                "host": answer.host,
+                "metrics": metrics,
+                "latency": answer.latency,
+                "load_ms": answer.load_ms,
+                "first_run_ms": answer.first_run_ms,
+                "peak_memory_bytes": answer.peak_memory_bytes,
+                "delegated": _share(answer, artifact, kernels),
+                "input_names": tuple(self.parts.dataset.input_names[i] for i in order),
+            }
+        )
+        return done if golden is None else _with_golden(done, golden, request, samples, order)
+
+    def _samples(self, artifact: Artifact) -> Samples:
+        card = artifact.card or UNKNOWN_CARD
+        return self.parts.part("test", card, artifact.layout, self.n)
+
+    def _begun(self, samples: Samples, sha256: str, runtime: str) -> Measurement:
+        """Return what is known of a measurement before anything has run."""
+        return Measurement(
+            artifact_sha256=sha256,
+            runtime=runtime,
+            data=self.parts.dataset.name,
+            data_sha256=self.parts.dataset.fingerprint,
+            n=samples.n,
+            seed=self.settings.seed,
+        )
+
+    def _request(
+        self, artifact: Artifact, file: Path, samples: Samples, begun: Measurement, folder: Path
+    ) -> devices.Request:
+        """Write the samples as the file wants them, and return what to ask of the device."""
+        inputs, _ = samples.arrays()
+        fed = tuple(folder / f"fed-{i}.npy" for i in range(len(inputs)))
+        for path, place, spec in zip(fed, self._order(artifact), artifact.inputs, strict=True):
+            layouts.check_fit(inputs[place], spec, artifact.path)
+            _feed(samples.inputs[place], inputs[place], spec, path)
+        return devices.Request(
+            runtime=begun.runtime,
+            model=file,
+            inputs=fed,
+            outputs=tuple(folder / f"outputs-{i}.npy" for i in range(len(artifact.outputs))),
+            kernels=begun.kernels,
+            threads=self.settings.threads,
+            warmup=WARMUP_RUNS,
+            runs=self.settings.latency_runs,
+        )
+
+    def _order(self, artifact: Artifact) -> tuple[int, ...]:
+        """Return which of the data's inputs each input of the file takes."""
+        return layouts.order_of(self.parts.dataset.input_names, artifact.named_inputs)
+
+    def _scored(
+        self, artifact: Artifact, raw: Arrays, reference: Arrays | None, samples: Samples
+    ) -> tuple[Metric, ...]:
+        real = tuple(map(dequantize, raw, artifact.outputs))
+        outputs = layouts.outputs_laid_out(real, artifact.layout, "NHWC", artifact.card)
+        return self._metrics(artifact.card, outputs, reference, samples, artifact.layout)
+
+    def _metrics(
+        self,
+        card: ModelCard | None,
+        outputs: Arrays,
+        reference: Arrays | None,
+        samples: Samples,
+        layout: Layout,
+    ) -> tuple[Metric, ...]:
+        """Judge outputs by the card's metric. One of the user's own runs in a child process."""
+        used, data = card or UNKNOWN_CARD, self.parts.dataset
+        arrays, _ = samples.arrays()
+        inputs = layouts.inputs_laid_out(arrays, data.input_names, layout, "NHWC", used)
+        if outputs[0].ndim == 2:
+            used.check_outputs(outputs[0].shape[1], used.name)
+        labels = labels_of(samples, card, data)
+        if is_file(used.metric_name):
+            return self._by_own_metric(used, outputs, reference or (), inputs, labels)
+        metric = metric_of(used, trust=False)
+        return evaluate(metric, outputs, reference, labels, inputs, used.labels)
+
+    def _by_own_metric(
+        self,
+        card: ModelCard,
+        outputs: Arrays,
+        reference: Arrays,
+        inputs: Arrays,
+        labels: Array | None,
+    ) -> tuple[Metric, ...]:
+        with tempfile.TemporaryDirectory(dir=self.folder) as name:
+            folder = Path(name)
+            question = Score(
+                card=card,
+                trust=self.settings.trust,
+                outputs=_saved(folder, "outputs", outputs),
+                reference=_saved(folder, "reference", reference),
+                inputs=_saved(folder, "inputs", inputs),
+                labels=None if labels is None else _saved(folder, "labels", (labels,))[0],
+            )
+            limits = self.settings.limits()
+            return process.call(jobs.score, question, UsageError, limits=limits).metrics
 
 
 def _outputs(files: tuple[Path, ...], layout: Layout, card: ModelCard | None) -> Arrays:
@@ -71,95 +228,12 @@ def _outputs(files: tuple[Path, ...], layout: Layout, card: ModelCard | None) ->
     return layouts.outputs_laid_out(arrays, layout, "NHWC", card)
 
 
-def measure(  # noqa: PLR0913 - what is run, on what, against what, and where to keep the evidence
-    artifact: Artifact,
-    file: Path,
-    samples: Samples,
-    reference: Arrays | None,
-    work: Workspace,
-    *,
-    kernels: Kernels = "optimized",
-    golden: Path | None = None,
-) -> Measurement:
-    """Run `file` on the samples here. An error becomes part of the measurement.
-
-    With `reference`, the float model's outputs, accuracy is paired; without, only absolute. The
-    first samples and what the file made of them are kept in `golden`.
-    """
-    folder = work.folder / "measure" / f"{artifact.sha256[:16]}-{kernels}"
-    folder.mkdir(parents=True, exist_ok=True)
-    runtime = formats.exporter(artifact.format).RUNTIME
-    about = {"artifact_sha256": artifact.sha256, "runtime": runtime, "kernels": kernels}
-    with work.step(f"validate {artifact.label} ({runtime}, {kernels})"):
-        try:
-            response = _run(artifact, file, samples, work, folder, kernels)
-            raw = tuple(np.load(folder / f"outputs-{i}.npy") for i in range(len(artifact.outputs)))
-            real = tuple(map(dequantize, raw, artifact.outputs))
-            outputs = layouts.outputs_laid_out(real, artifact.layout, "NHWC", artifact.card)
-            metrics = _metrics(artifact.card, outputs, reference, samples, work, artifact.layout)
-        except RuntimeFailedError as error:
-            return Measurement(
-                **about, error=ErrorRecord(**error.record()), **_about_data(work, samples)
-            )
-    if golden is not None:
-        _keep_golden(golden, folder, raw, samples, _order(artifact, work))
-    delegation = response["delegation"]
-    return Measurement(
-        **about,
-        runtime_version=response["runtime_version"],
-        host=response["host"],
-        grade=local.GRADE,
-        metrics=metrics,
-        latency=Latency(**response["latency"]),
-        load_ms=response["load_ms"],
-        first_run_ms=response["first_run_ms"],
-        peak_memory_bytes=response["peak_memory_bytes"],
-        delegated=Share(delegated=delegation[0], total=delegation[1])
-        if delegation and kernels == "optimized"
-        else artifact.delegated,
-        golden=golden.name if golden else None,
-        golden_sha256=store.sha256_file(golden) if golden else "",
-        input_names=_in_order(artifact, work),
-        **_about_data(work, samples),
-    )
-
-
-def _run(
-    artifact: Artifact,
-    file: Path,
-    samples: Samples,
-    work: Workspace,
-    folder: Path,
-    kernels: Kernels,
-) -> dict[str, Any]:
-    inputs, _ = samples.arrays()
-    order = _order(artifact, work)
-    fed = [folder / f"fed-{i}.npy" for i in range(len(inputs))]
-    for path, place, spec in zip(fed, order, artifact.inputs, strict=True):
-        layouts.check_fit(inputs[place], spec, artifact.path)
-        _feed(samples.inputs[place], inputs[place], spec, path)
-    request = {
-        "runtime": formats.exporter(artifact.format).RUNTIME,
-        "model": str(file),
-        "inputs": [str(path) for path in fed],
-        "outputs": [str(folder / f"outputs-{i}.npy") for i in range(len(artifact.outputs))],
-        "kernels": kernels,
-        "threads": work.settings.threads,
-        "warmup": WARMUP_RUNS,
-        "runs": work.settings.latency_runs,
-    }
-    return local.measure(request, folder)
-
-
-def _order(artifact: Artifact, work: Workspace) -> tuple[int, ...]:
-    """Return which of the data's inputs each input of the file takes."""
-    assert work.data
-    return tuple(layouts.order_of(work.data.input_names, artifact.named_inputs))
-
-
-def _in_order(artifact: Artifact, work: Workspace) -> tuple[str, ...]:
-    assert work.data
-    return tuple(work.data.input_names[i] for i in _order(artifact, work))
+def _share(answer: devices.Answer, artifact: Artifact, kernels: Kernels) -> Share | None:
+    """Return what delegates took: as the runtime says, else as it was when the file was made."""
+    if answer.delegation is None or kernels != "optimized":
+        return artifact.delegated
+    taken, total = answer.delegation
+    return Share(delegated=taken, total=total)
 
 
 def _feed(prepared: Path, values: Array, spec: TensorSpec, path: Path) -> None:
@@ -174,47 +248,20 @@ def _feed(prepared: Path, values: Array, spec: TensorSpec, path: Path) -> None:
         file[start : start + CHUNK] = quantize(values[start : start + CHUNK], spec)
 
 
-def _metrics(
-    card: ModelCard | None,
-    outputs: Arrays,
-    reference: Arrays | None,
-    samples: Samples,
-    work: Workspace,
-    layout: Layout,
-) -> tuple[Metric, ...]:
-    """Judge outputs by the card's metric. A metric of the user's own runs in a child process."""
-    used = card or ModelCard(name="unknown")
-    arrays, _ = samples.arrays()
-    assert work.data
-    inputs = layouts.inputs_laid_out(arrays, work.data.input_names, layout, "NHWC", used)
-    if outputs[0].ndim == 2:
-        used.check_outputs(outputs[0].shape[1], used.name)
-    labels = labels_of(samples, card, work)
-    if not is_file(used.metric_name):
-        metric = metric_of(used, trust=False)
-        return evaluate(metric, outputs, reference, labels, inputs, used.labels)
-    with tempfile.TemporaryDirectory(dir=work.folder) as folder:
-        groups = {"outputs": outputs, "reference": reference or (), "inputs": inputs}
-        groups["labels"] = () if labels is None else (labels,)
-        payload = {
-            "card": used.model_dump(mode="json"),
-            "trust": work.settings.trust,
-            **{name: _saved(Path(folder), name, arrays) for name, arrays in groups.items()},
-        }
-        found = work.call("score", payload, UsageError)
-    return tuple(Metric.model_validate(metric) for metric in found["metrics"])
-
-
-def _saved(folder: Path, name: str, arrays: Arrays) -> list[str]:
-    paths = [str(folder / f"{name}-{i}.npy") for i in range(len(arrays))]
+def _saved(folder: Path, name: str, arrays: Arrays) -> tuple[Path, ...]:
+    paths = tuple(folder / f"{name}-{i}.npy" for i in range(len(arrays)))
     for path, values in zip(paths, arrays, strict=True):
         np.save(path, values)
     return paths
 
 
-def _keep_golden(
-    path: Path, folder: Path, raw: Arrays, samples: Samples, order: tuple[int, ...]
-) -> None:
+def _with_golden(
+    measured: Measurement,
+    path: Path,
+    request: devices.Request,
+    samples: Samples,
+    order: tuple[int, ...],
+) -> Measurement:
     """Keep the first samples as they came, as they were fed, and what the file answered.
 
     The first input and output are called `inputs` and `outputs`; further ones carry a number.
@@ -226,27 +273,19 @@ def _keep_golden(
         for k in range(count):
             for i, place in enumerate(order):
                 kept[_numbered(f"sample_{k}", i)] = before[f"{k}_{place}"]
-    for i in range(len(order)):
-        kept[_numbered("inputs", i)] = np.load(folder / f"fed-{i}.npy", mmap_mode="r")[:count]
-    for i, values in enumerate(raw):
-        kept[_numbered("outputs", i)] = values[:count]
+    for name, files in (("inputs", request.inputs), ("outputs", request.outputs)):
+        for i, file in enumerate(files):
+            kept[_numbered(name, i)] = np.load(file, mmap_mode="r")[:count]
     _, labels = samples.arrays()
     if labels is not None:
         kept["labels"] = labels[:count]
     with store.writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         np.savez(path, **kept)  # type: ignore[arg-type]
+    return measured.model_copy(
+        update={"golden": path.name, "golden_sha256": store.sha256_file(path)}
+    )
 
 
 def _numbered(name: str, index: int) -> str:
     return f"{name}_{index}" if index else name
-
-
-def _about_data(work: Workspace, samples: Samples) -> dict[str, Any]:
-    assert work.data is not None
-    return {
-        "data": work.data.name,
-        "data_sha256": work.data.fingerprint,
-        "n": samples.n,
-        "seed": work.settings.seed,
-    }

@@ -1,56 +1,50 @@
 """Parity: a fresh file held against the float model that it was made from, before it counts."""
 
-from pathlib import Path
-
 import numpy as np
 
+from edgekit import devices
 from edgekit.core import layout as layouts
-from edgekit.core.artifact import Exported, Parity
+from edgekit.core.artifact import Parity
 from edgekit.core.card import ModelCard
 from edgekit.core.recipe import Recipe
-from edgekit.core.tensor import Array, Arrays, Layout, dequantize, quantize
-from edgekit.devices import local
-from edgekit.errors import (
-    ExportError,
-    RuntimeFailedError,
-)
-from edgekit.system import store
+from edgekit.core.tensor import Array, Arrays, dequantize, quantize
+from edgekit.devices import Request
+from edgekit.errors import ExportError, RuntimeFailedError
+from edgekit.pipeline.messages import ExportedFile
+from edgekit.system import process, store
 
 # Largest difference allowed from the float model, relative to its largest output. A float file
 # computes the same sums in another order; half precision has 11 bits. Quantized files are only
 # held to being finite here: what quantization costs is judged on real samples.
 TOLERANCE = {"fp32": 1e-3, "fp16": 5e-2}
 
-
 PARITY_SECONDS = 600
 
 
 def check_parity(
-    file: Path, runtime: str, exported: Exported, recipe: Recipe, card: ModelCard, before: Layout
-) -> Parity:
-    """Run the file once in a child process and hold it against the float model's outputs.
+    made: ExportedFile, runtime: str | None, recipe: Recipe, card: ModelCard
+) -> Parity | None:
+    """Run the file once on this machine and hold it against the float model's outputs.
 
-    `before` is the layout of the float model's images.
+    Returns None for a format that has no runtime here. Raises `ExportError` for a file that does
+    not run, or computes something else.
     """
-    folder = file.parent
-    fed = [folder / f"fed-{i}.npy" for i in range(len(exported.inputs))]
+    if runtime is None:
+        return None
+    exported, folder = made.exported, made.file.parent
+    fed = tuple(folder / f"fed-{i}.npy" for i in range(len(exported.inputs)))
     with store.writing(folder):
         for i, spec in enumerate(exported.inputs):
             np.save(fed[i], quantize(np.load(folder / f"parity_input-{i}.npy"), spec))
-    got = [folder / f"parity_got-{i}.npy" for i in range(len(exported.outputs))]
-    request = {
-        "runtime": runtime,
-        "model": str(file),
-        "inputs": [str(path) for path in fed],
-        "outputs": [str(path) for path in got],
-    }
+    got = tuple(folder / f"parity_got-{i}.npy" for i in range(len(exported.outputs)))
+    request = Request(runtime=runtime, model=made.file, inputs=fed, outputs=got)
     try:
-        local.measure(request, folder, PARITY_SECONDS)
+        devices.open("local").run(request, folder, process.Limits(PARITY_SECONDS))
     except RuntimeFailedError as error:
         raise ExportError(f"converted, but {error.message}", error.hint) from error
     outputs = [dequantize(np.load(p), s) for p, s in zip(got, exported.outputs, strict=True)]
     floats = tuple(np.load(folder / f"parity_output-{i}.npy") for i in range(len(outputs)))
-    reference = layouts.outputs_laid_out(floats, before, exported.layout, card)
+    reference = layouts.outputs_laid_out(floats, made.model_layout, exported.layout, card)
     inputs_from = "calibration" if recipe.is_calibrated else "noise"
     return _parity(outputs, reference, recipe, inputs_from)
 

@@ -13,6 +13,8 @@ from edgekit.packaging.choose import Wish
 from edgekit.packaging.package import package
 from edgekit.pipeline import plan, runs, steps, targets
 from edgekit.pipeline.config import ModelSection, RunConfig
+from edgekit.pipeline.convert import Conversions
+from edgekit.pipeline.measure import Bench
 from edgekit.pipeline.train import suffix_of, train, with_settings
 from edgekit.pipeline.workspace import Settings, Step, Workspace, workspace
 from edgekit.sources import cards, resolve
@@ -44,9 +46,10 @@ def execute(
             models = _trained(models, config, folder, work)
             found = steps.Findings()
             attempts = plan.plan(models, recipes, profiles)
-            steps.convert_all(attempts, work, found)
-            steps.measure_all(models, profiles, work, found, folder)
-            run = steps.record(folder, found, profiles, work, name=config.name, command=command)
+            steps.convert_all(attempts, Conversions.of(work), found)
+            bench = Bench.of(work)
+            steps.measure_all(models, profiles, bench, found, folder)
+            run = steps.record(folder, found, profiles, bench, name=config.name, command=command)
         finally:
             runs.discard(folder)
     by_ref = dict(zip(dict.fromkeys(config.targets), profiles, strict=True))

@@ -12,13 +12,13 @@ from edgekit.core.measurement import ErrorRecord, Kernels, Measurement
 from edgekit.core.recipe import UNKNOWN
 from edgekit.core.run import Failure, ModelRecord, Run
 from edgekit.core.target import Target
+from edgekit.core.tensor import Arrays
 from edgekit.core.verdict import Verdict, judge
 from edgekit.errors import EdgekitError
-from edgekit.pipeline.convert import Converted, convert, file_name
+from edgekit.pipeline.convert import Conversions, Converted, file_name
 from edgekit.pipeline.labels import check_data
-from edgekit.pipeline.measure import baseline, measure
+from edgekit.pipeline.measure import Bench
 from edgekit.pipeline.plan import Attempt, base_of
-from edgekit.pipeline.workspace import Workspace
 from edgekit.sources.model import Model, hub_of
 from edgekit.system import process, store
 
@@ -38,17 +38,15 @@ class Findings:
     cached: int = 0
 
 
-def convert_all(attempts: list[Attempt], work: Workspace, found: Findings) -> None:
+def convert_all(attempts: list[Attempt], conversions: Conversions, found: Findings) -> None:
     """Convert two at a time. One that fails is recorded, and the others go on."""
     # Prepared before the threads start: the samples are shared.
     for attempt in attempts:
-        if attempt.recipe.is_calibrated and work.data is not None:
-            model = attempt.model
-            work.samples("calibration", model.card, model.layout, attempt.recipe.calibration_n)
+        conversions.calibration(attempt.model, attempt.recipe)
 
     def attempt_one(attempt: Attempt) -> Converted | EdgekitError:
         try:
-            return convert(attempt.model, attempt.format, attempt.recipe, work)
+            return conversions.convert(attempt.model, attempt.format, attempt.recipe)
         except EdgekitError as error:
             return error
 
@@ -92,32 +90,38 @@ def _record(attempt: Attempt, result: Converted | EdgekitError, found: Findings)
 
 
 def measure_all(
-    models: list[Model], targets: tuple[Target, ...], work: Workspace, found: Findings, folder: Path
+    models: list[Model], targets: tuple[Target, ...], bench: Bench, found: Findings, folder: Path
 ) -> None:
     """Run every artifact on the test samples, with each kind of kernels that a target asks for."""
     for model in models:
-        mine = [a for a in found.artifacts if (a.source, a.card) == (model.source, model.card)]
-        check_data(model.card, work)
-        samples = work.samples("test", model.card, model.layout)
-        floats, reference = baseline(model, samples, work)
-        record = ModelRecord(source=model.source, card=model.card, baseline=floats)
-        found.models.append(record)
-        for artifact in mine:
-            if formats.exporter(artifact.format).RUNTIME is None:
-                continue
-            fed = work.samples("test", model.card, artifact.layout)
-            for kernels in kernels_for(artifact, targets):
-                golden = folder / "golden" / f"{artifact.sha256[:16]}-{kernels}.npz"
-                done = measure(
-                    artifact,
-                    found.files[artifact.sha256],
-                    fed,
-                    reference,
-                    work,
-                    kernels=kernels,
-                    golden=golden,
-                )
-                found.measurements.append(done)
+        check_data(model.card, bench.parts.dataset, bench.settings.seed)
+        floats, reference = bench.baseline(model)
+        found.models.append(ModelRecord(source=model.source, card=model.card, baseline=floats))
+        for artifact in found.artifacts:
+            is_its = (artifact.source, artifact.card) == (model.source, model.card)
+            if is_its and formats.exporter(artifact.format).RUNTIME is not None:
+                measure_one(artifact, reference, targets, bench, found, folder)
+
+
+def measure_one(
+    artifact: Artifact,
+    reference: Arrays | None,
+    targets: tuple[Target, ...],
+    bench: Bench,
+    found: Findings,
+    folder: Path,
+) -> None:
+    """Run one artifact on every device of the job, with the kernels that the targets ask for.
+
+    The first device's golden vectors are kept in the run's `folder`.
+    """
+    file = found.files[artifact.sha256]
+    for kernels in kernels_for(artifact, targets):
+        golden = folder / "golden" / f"{artifact.sha256[:16]}-{kernels}.npz"
+        for i, device in enumerate(bench.settings.devices):
+            kept = golden if i == 0 else None
+            done = bench.measure(artifact, file, reference, device, kernels, kept)
+            found.measurements.append(done)
 
 
 def kernels_for(artifact: Artifact, targets: tuple[Target, ...]) -> tuple[Kernels, ...]:
@@ -150,7 +154,7 @@ def record(
     folder: Path,
     found: Findings,
     targets: tuple[Target, ...],
-    work: Workspace,
+    bench: Bench,
     *,
     name: str,
     command: str,
@@ -164,8 +168,8 @@ def record(
         command=command,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         edgekit_version=__version__,
-        seed=work.settings.seed,
-        data=work.data.name if work.data else "",
+        seed=bench.settings.seed,
+        data=bench.parts.dataset.name,
         models=tuple(found.models),
         artifacts=tuple(found.artifacts),
         failures=tuple(found.failures),

@@ -8,12 +8,15 @@ from edgekit import formats
 from edgekit.core.artifact import ModelSource
 from edgekit.core.card import ModelCard
 from edgekit.core.suggest import did_you_mean
-from edgekit.errors import InternalError, UsageError
+from edgekit.errors import DataError, InternalError, UsageError
+from edgekit.pipeline import jobs
 from edgekit.pipeline.config import TrainSection
+from edgekit.pipeline.messages import Labelled, Train
+from edgekit.pipeline.samples import Samples
 from edgekit.pipeline.workspace import Workspace
 from edgekit.sources.cards import card_path
 from edgekit.sources.model import Model
-from edgekit.system import store
+from edgekit.system import process, store
 
 # Training takes as long as it takes; only a job that was forgotten is ended.
 TRAINING_SECONDS = 7 * 24 * 3600
@@ -29,7 +32,7 @@ class TrainedModel(NamedTuple):
 
 def suffix_of(framework: str) -> str:
     """Return the suffix of the files that training in `framework` saves."""
-    return str(formats.trainer(framework).SUFFIX)
+    return formats.trainer(framework).SUFFIX
 
 
 def with_settings(model: Model, section: TrainSection) -> Model:
@@ -44,32 +47,35 @@ def train(model: Model, output: Path, work: Workspace) -> TrainedModel:
 
     The card gets the data set's class names. Raises `UsageError` for what cannot be trained.
     """
-    source, data = model.source, work.data
-    assert data is not None
-    _check(source, output)
-    labels, classes = data.class_names, len(data.class_names)
-    card = model.card.model_copy(update={"labels": labels, "classes": classes})
-    arguments = {**source.arguments, "classes": classes}
-    source = source.model_copy(update={"arguments": arguments})
-    model = Model(source, card)
-    made = work.folder / f"train-{card.name}-{source.framework}"
+    _check(model.source, output)
+    model = _for_classes(model, work.data.dataset.class_names)
+    card, made = model.card, work.folder / f"train-{model.card.name}-{model.source.framework}"
     made.mkdir(parents=True, exist_ok=True)
-    with work.step(f"train {card.name} ({source.framework})") as update:
-        payload = {
-            **model.payload(trust=work.settings.trust, seed=work.settings.seed),
-            "folder": str(made),
-            "data": data.name,
-            "data_sha256": data.fingerprint,
-        }
-        for part in ("train", "calibration"):
-            prepared = work.samples(part, card, model.layout)
-            payload[part] = {
-                "inputs": [str(path) for path in prepared.inputs],
-                "labels": str(prepared.labels),
-            }
-        answer = work.call("train", payload, InternalError, update, seconds=TRAINING_SECONDS)
-    done = ModelCard.model_validate(answer["card"])
-    return _save(Path(answer["file"]), made / "logs", done, output)
+    with work.step(f"train {card.name} ({model.source.framework})") as update:
+        question = Train(
+            model=model.loading(trust=work.settings.trust, seed=work.settings.seed),
+            data=work.data.dataset.name,
+            data_sha256=work.data.dataset.fingerprint,
+            train=_labelled(work.data.part("train", card, model.layout)),
+            selection=_labelled(work.data.part("calibration", card, model.layout)),
+            folder=made,
+        )
+        limits = work.settings.limits(TRAINING_SECONDS)
+        done = process.call(jobs.train, question, InternalError, limits=limits, progress=update)
+    return _save(done.file, made / "logs", done.card, output)
+
+
+def _for_classes(model: Model, names: tuple[str, ...]) -> Model:
+    """Return the model as it is built and described for the data's classes."""
+    card = model.card.model_copy(update={"labels": names, "classes": len(names)})
+    arguments = {**model.source.arguments, "classes": len(names)}
+    return Model(model.source.model_copy(update={"arguments": arguments}), card)
+
+
+def _labelled(samples: Samples) -> Labelled:
+    if samples.labels is None:
+        raise DataError("got data without labels, expected a class for each sample to train on")
+    return Labelled(inputs=samples.inputs[0], labels=samples.labels)
 
 
 def _check(source: ModelSource, output: Path) -> None:

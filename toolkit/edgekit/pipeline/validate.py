@@ -10,7 +10,6 @@ from edgekit import formats
 from edgekit.core import layout as layouts
 from edgekit.core import problems
 from edgekit.core.artifact import Artifact, ModelSource
-from edgekit.core.card import ModelCard
 from edgekit.core.recipe import UNKNOWN, Recipe
 from edgekit.core.run import ModelRecord, Run
 from edgekit.core.target import Target
@@ -19,9 +18,9 @@ from edgekit.errors import DataError, ModelLoadError, UsageError
 from edgekit.formats.inspection import inspect, specs_of
 from edgekit.pipeline import runs, steps
 from edgekit.pipeline.labels import check_data
-from edgekit.pipeline.measure import baseline, measure
+from edgekit.pipeline.measure import Bench
 from edgekit.pipeline.runs import find_run, read_run
-from edgekit.pipeline.workspace import Settings, Step, Workspace, workspace
+from edgekit.pipeline.workspace import Settings, Step, workspace
 from edgekit.sources import cards, resolve
 from edgekit.sources.model import Model
 from edgekit.system import store
@@ -150,13 +149,13 @@ def validate(  # noqa: PLR0913 - what, against what, for whom, how, and where it
     if data is None:
         raise DataError("got no data to validate on", "give --data")
     with workspace(settings, step, data) as work:
-        folder = runs.new_run_folder(output)
+        bench, folder = Bench.of(work), runs.new_run_folder(output)
         try:
             findings = steps.Findings()
             for subject in found:
-                _measure(subject, model or subject.model, targets, work, findings, folder)
+                _measure(subject, model or subject.model, targets, bench, findings, folder)
             name = first.name if first else found[0].file.stem
-            run = steps.record(folder, findings, targets, work, name=name, command=command)
+            run = steps.record(folder, findings, targets, bench, name=name, command=command)
         finally:
             runs.discard(folder)
     return run, folder
@@ -184,7 +183,7 @@ def _check_given(artifact: Artifact, model: Model) -> None:
         )
 
 
-def _check_recorded(source: ModelSource, work: Workspace) -> None:
+def _check_recorded(source: ModelSource, *, trust: bool) -> None:
     """Refuse the float model of a record where it has changed, or would run unknown code.
 
     A record could name any Python file, with its right hash: only the zoo's own runs unasked.
@@ -197,7 +196,7 @@ def _check_recorded(source: ModelSource, work: Workspace) -> None:
         now = resolve.resolve(source.ref, framework=source.framework, weights=weights)
         if (now.path, now.sha256) == (source.path, source.sha256):
             return
-    if not work.settings.trust:
+    if not trust:
         raise UsageError(
             f"got a record that names code to run: {source.path}",
             "name the float model yourself with --baseline, or give --trust",
@@ -208,7 +207,7 @@ def _measure(
     subject: Subject,
     model: Model | None,
     targets: tuple[Target, ...],
-    work: Workspace,
+    bench: Bench,
     found: steps.Findings,
     folder: Path,
 ) -> None:
@@ -220,25 +219,20 @@ def _measure(
             "edgekit inspect FILE shows what is in it; run it on the device",
         )
     if model is not None and model is subject.model:
-        _check_recorded(model.source, work)
+        _check_recorded(model.source, trust=bench.settings.trust)
     elif model is not None:
         _check_given(artifact, model)
     if model is not None and artifact.card is None:
         # A file with no card of its own is fed as its float model is.
         artifact = artifact.model_copy(update={"card": model.card})
-    check_data(artifact.card, work)
-    samples = work.samples("test", artifact.card or ModelCard(name="unknown"), artifact.layout)
+    check_data(artifact.card, bench.parts.dataset, bench.settings.seed)
     reference = None
     if model is not None:
-        same = work.samples("test", model.card, model.layout)
-        floats, reference = baseline(model, same, work)
+        floats, reference = bench.baseline(model)
         record = ModelRecord(source=model.source, card=model.card, baseline=floats)
         if record not in found.models:
             found.models.append(record)
     kept = artifact.model_copy(update={"path": f"artifacts/{Path(artifact.path).name}"})
     found.artifacts.append(kept)
     found.files[kept.sha256] = subject.file
-    for kernels in steps.kernels_for(kept, targets):
-        golden = folder / "golden" / f"{kept.sha256[:16]}-{kernels}.npz"
-        done = measure(kept, subject.file, samples, reference, work, kernels=kernels, golden=golden)
-        found.measurements.append(done)
+    steps.measure_one(kept, reference, targets, bench, found, folder)

@@ -1,4 +1,4 @@
-"""What the steps of one job share: settings, a scratch folder, prepared samples, progress."""
+"""What one job is made of: the user's settings, a scratch folder, the data's parts, progress."""
 
 import contextlib
 import logging
@@ -8,19 +8,23 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from edgekit.core.card import ModelCard
 from edgekit.core.dataset import Dataset
-from edgekit.core.measurement import Measurement
 from edgekit.core.tensor import Layout
 from edgekit.data import open_dataset
-from edgekit.errors import DataError, EdgekitError
+from edgekit.errors import DataError
+from edgekit.pipeline import jobs
+from edgekit.pipeline.messages import Inputs, Part, Prepare
 from edgekit.pipeline.samples import Samples
 from edgekit.system import process, store
 
 Update = Callable[[process.Progress], None]
 Step = Callable[[str], AbstractContextManager[Update]]
+
+# Long enough for anything but a job that hangs.
+JOB_SECONDS = 6 * 3600
 
 
 @contextlib.contextmanager
@@ -31,7 +35,7 @@ def silent(label: str) -> Iterator[Update]:
 
 
 class Settings(NamedTuple):
-    """What the user chose for the whole job."""
+    """What the user chose for the whole job. `devices` are where files are run, the first first."""
 
     seed: int = 0
     trust: bool = False
@@ -40,75 +44,66 @@ class Settings(NamedTuple):
     threads: int = 1
     latency_runs: int = 200
     memory_bytes: int = process.MEMORY_BYTES
+    devices: tuple[str, ...] = ("local",)
+
+    def limits(self, seconds: float = JOB_SECONDS) -> process.Limits:
+        """Return what a child process of the job may use."""
+        return process.Limits(seconds, self.memory_bytes)
 
 
 @dataclass
-class Workspace:
-    """The shared state of one job; `folder` is gone when it ends."""
+class Parts:
+    """The parts of a job's data set, each prepared once as a card says, and kept for the job."""
 
-    folder: Path
+    dataset: Dataset
     settings: Settings
-    step: Step = silent
-    data: Dataset | None = None
-    made: dict[str, Path] = field(default_factory=dict)
-    baselines: dict[str, tuple[Measurement, tuple[Path, ...]]] = field(default_factory=dict)
+    folder: Path
     _prepared: dict[str, Samples] = field(default_factory=dict)
     _locks: dict[str, threading.Lock] = field(default_factory=lambda: defaultdict(threading.Lock))
 
-    def lock(self, key: str) -> threading.Lock:
-        """Return the lock of one piece of work, so that two threads do not do it twice."""
-        return self._locks[key]
-
-    def samples(self, part: str, card: ModelCard, layout: Layout, n: int = 0) -> Samples:
-        """Return one part of the data as `card` prepares it, once, and kept for the job.
-
-        `layout` is that of the images of whoever will read them.
-
-        Raises `DataError` where the job has no data.
-        """
-        if self.data is None:
-            raise DataError(f"got no data, expected some for the {part} part", "give --data")
-        steps = card.preprocesses_for(layout, self.data.input_names)
-        preprocesses = [step.model_dump(mode="json") for step in steps]
-        key = store.key_of([part, preprocesses, n])
-        with self.lock(key):
+    def part(self, name: Part, card: ModelCard, layout: Layout, n: int = 0) -> Samples:
+        """Return the samples of one part, `n` of them or all, for a reader of such a layout."""
+        steps = card.preprocesses_for(layout, self.dataset.input_names)
+        key = store.key_of([name, [step.model_dump(mode="json") for step in steps], n])
+        with self._locks[key]:
             if key not in self._prepared:
-                self._prepared[key] = self._prepare(part, preprocesses, n, key)
+                question = Prepare(
+                    data=self.dataset.name,
+                    part=name,
+                    n=n,
+                    seed=self.settings.seed,
+                    skip_bad=self.settings.skip_bad,
+                    preprocesses=steps,
+                    folder=self.folder / key[:16],
+                )
+                self._prepared[key] = self._prepare(question)
         return self._prepared[key]
 
-    def _prepare(self, part: str, preprocesses: list[dict[str, Any]], n: int, key: str) -> Samples:
-        assert self.data
-        payload = {
-            "data": self.data.name,
-            "part": part,
-            "n": n,
-            "seed": self.settings.seed,
-            "skip_bad": self.settings.skip_bad,
-            "preprocesses": preprocesses,
-            "folder": str(self.folder / "samples" / key[:16]),
-        }
-        found = self.call("prepare", payload, DataError)
-        for line in found["skipped"]:
-            logging.getLogger("edgekit").warning(line)
-        labels = Path(found["labels"]) if found["labels"] else None
-        return Samples(tuple(Path(path) for path in found["inputs"]), labels, found["n"])
+    def inputs(self, samples: Samples) -> Inputs:
+        """Return what a job needs to read prepared inputs: their files, and the data's names."""
+        return Inputs(files=samples.inputs, names=self.dataset.input_names)
 
-    def call(
-        self,
-        job: str,
-        payload: dict[str, Any],
-        failure: Callable[[str, str], EdgekitError],
-        update: Update | None = None,
-        seconds: float = 6 * 3600,
-    ) -> dict[str, Any]:
-        """Run one of `edgekit.jobs` in a child process."""
-        return process.call(
-            f"edgekit.pipeline.jobs:{job}",
-            payload,
-            failure,
-            limits=process.Limits(seconds, self.settings.memory_bytes),
-            progress=update,
-        )
+    def _prepare(self, question: Prepare) -> Samples:
+        found = process.call(jobs.prepare, question, DataError, limits=self.settings.limits())
+        for line in found.skipped:
+            logging.getLogger("edgekit").warning(line)
+        return Samples(found.inputs, found.labels, found.n)
+
+
+class Workspace(NamedTuple):
+    """One job's own: its scratch folder is gone when it ends. `parts` is None without data."""
+
+    folder: Path
+    settings: Settings
+    step: Step
+    parts: Parts | None
+
+    @property
+    def data(self) -> Parts:
+        """Return the parts of the data. Raises `DataError` where the job has none."""
+        if self.parts is None:
+            raise DataError("got no data, expected some", "give --data")
+        return self.parts
 
 
 @contextlib.contextmanager
@@ -118,4 +113,5 @@ def workspace(
     """Open the data set, if any, and give a workspace for one job."""
     dataset = open_dataset(data) if data else None
     with store.scratch() as folder:
-        yield Workspace(folder, settings, step, dataset)
+        parts = Parts(dataset, settings, folder / "samples") if dataset else None
+        yield Workspace(folder, settings, step, parts)

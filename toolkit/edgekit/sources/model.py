@@ -1,12 +1,26 @@
 """A model as the rest of a job takes it: its source, with its card."""
 
 from dataclasses import dataclass
-from typing import Any
 
 from edgekit import formats
 from edgekit.core.artifact import ModelSource
 from edgekit.core.card import ModelCard
+from edgekit.core.noun import Noun
 from edgekit.core.tensor import Layout
+
+
+class Loading(Noun):
+    """What a child process needs to load a model.
+
+    Without `trust` nothing in its file runs; `seed` draws weights that are not given.
+    `input_names` are those of the model that this one was made from, or ().
+    """
+
+    source: ModelSource
+    card: ModelCard
+    input_names: tuple[str, ...] = ()
+    trust: bool = False
+    seed: int = 0
 
 
 @dataclass(frozen=True)
@@ -23,20 +37,15 @@ class Model:
     @property
     def layout(self) -> Layout:
         """Return how the model wants its images: as its card says, else as its framework does."""
-        own: Layout = formats.loader(self.source.kind).LAYOUT
-        return self.card.layout or own
+        return self.card.layout or formats.loader(self.source.kind).LAYOUT
 
-    def payload(self, *, trust: bool, seed: int) -> dict[str, Any]:
-        """Return what a job needs to load the model."""
-        return {
-            "source": self.source.model_dump(mode="json"),
-            "card": self.card.model_dump(mode="json"),
-            "input_names": self.input_names,
-            "trust": trust,
-            "seed": seed,
-        }
+    def loading(self, *, trust: bool, seed: int) -> Loading:
+        """Return what a child process needs to load the model."""
+        return Loading(
+            source=self.source, card=self.card, input_names=self.input_names, trust=trust, seed=seed
+        )
 
 
 def hub_of(source: ModelSource) -> str:
     """Return the hub that a source yields."""
-    return str(formats.loader(source.kind).HUB)
+    return formats.loader(source.kind).HUB

@@ -44,17 +44,23 @@ class Door(Generic[Plugin]):
             )
         return cast("Plugin", importlib.import_module(modules[name]))
 
-    def _modules(self) -> dict[str, str]:
-        """Return the dotted module of each plugin, by name."""
-        folder = ROOT.joinpath(*self.package.split(".")[1:])
+    def _in_folder(self, folder: str) -> dict[str, str]:
+        modules = (module.name for module in pkgutil.iter_modules([folder]))
+        return {n: f"{self.package}.{n}" for n in modules if n not in self.besides}
+
+    def _in_roles(self, folder: str) -> dict[str, str]:
         found = {}
-        for file in folder.glob(f"*/{self.role}*.py") if self.role else ():
+        for file in Path(folder).glob(f"*/{self.role}*.py"):
             if file.stem == self.role or file.stem.startswith(f"{self.role}_"):
                 name = file.parent.name + file.stem.removeprefix(self.role)
                 found[name] = f"{self.package}.{file.parent.name}.{file.stem}"
-        for module in () if self.role else pkgutil.iter_modules([str(folder)]):
-            if not module.name.startswith("_") and module.name not in self.besides:
-                found[module.name] = f"{self.package}.{module.name}"
+        return found
+
+    def _modules(self) -> dict[str, str]:
+        """Return the dotted module of each plugin, by name."""
+        found = {}
+        for folder in importlib.import_module(self.package).__path__:
+            found.update(self._in_roles(folder) if self.role else self._in_folder(folder))
         return found
 
 

@@ -1,9 +1,9 @@
 """A child process per job: time limit, memory limit, progress, and a crash that is only an error.
 
-The parent calls `call("module:function", payload)`; the child runs this file as its main module,
-calls the function with the payload, and answers in JSON lines on a pipe of its own, so that what
-frameworks print cannot be mistaken for an answer. This module imports the standard library only,
-and so does a child until its job imports more.
+The parent calls `call(function, question)`; the child runs this file as its main module, imports
+the function, and answers in JSON lines on a pipe of its own, so that what frameworks print cannot
+be mistaken for an answer. Question and answer are nouns, checked on the side that reads them. This
+module imports the standard library only, and so does a child until its job imports more.
 """
 
 import contextlib
@@ -24,9 +24,26 @@ import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import IO, NamedTuple, Protocol, Self, TypeVar, get_type_hints
 
 from edgekit.errors import EdgekitError, InternalError, StorageError, from_record
+
+
+class Message(Protocol):
+    """What crosses to a child or back: a noun of `core`, or anything else that does this."""
+
+    def to_json(self) -> str:
+        """Return the message as JSON."""
+        ...
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Self:
+        """Read what `to_json` wrote. Raises `ValueError` for anything else."""
+        ...
+
+
+Question = TypeVar("Question", bound=Message)
+Answer = TypeVar("Answer", bound=Message)
 
 PR_SET_PDEATHSIG = 1
 LOG_TAIL = 1500
@@ -47,6 +64,13 @@ class Progress(NamedTuple):
     accuracy: float | None = None
 
 
+class _Reply(NamedTuple):
+    """The last line of a child: its answer as JSON, or the record of its error."""
+
+    value: str = ""
+    error: dict[str, str] | None = None
+
+
 @dataclass(frozen=True)
 class Limits:
     """What a child may use: wall-clock seconds, and bytes of private writable memory."""
@@ -65,38 +89,39 @@ class JobDied(Exception):  # noqa: N818 - it names what happened, and never reac
 
 
 def call(
-    job: str,
-    payload: dict[str, Any],
+    function: Callable[[Question], Answer],
+    question: Question,
     failure: Callable[[str, str], EdgekitError],
     *,
     limits: Limits | None = None,
     progress: Callable[[Progress], None] | None = None,
     environment: dict[str, str] | None = None,
-) -> dict[str, Any]:
-    """Run `module:function` with `payload` in a child process and return its answer.
+) -> Answer:
+    """Run `function` of a module with `question` in a child process and return its answer.
 
     An `EdgekitError` in the child is raised here as it was; a crash, a kill or the time limit
     becomes `failure(message, hint)`, with the end of what the child printed.
     """
     answer, answer_fd = os.pipe()
+    job = f"{function.__module__}:{function.__qualname__}"
     argv = [sys.executable, "-P", "-m", "edgekit.system.process", job, str(answer_fd)]
     variables = {**os.environ, **_quiet(), **(environment or {})}
     try:
-        with _child(argv, limits or Limits(), variables, (answer_fd,), payload) as child:
+        with _child(argv, limits or Limits(), variables, (answer_fd,), question) as child:
             os.close(answer_fd)
             answer_fd = -1
             result = _listen(child, answer, progress)
     except JobDied as died:
         hint = died.log.strip()[-LOG_TAIL:] or "no output; run with --traceback for more"
-        raise failure(f"got {died.reason} in {job.split(':')[1]}", hint) from died
+        raise failure(f"got {died.reason} in {function.__name__}", hint) from died
     finally:
         os.close(answer)
         if answer_fd >= 0:
             os.close(answer_fd)
-    if "error" in result:
-        raise from_record(result["error"])
-    value: dict[str, Any] = result["value"]
-    return value
+    if result.error is not None:
+        raise from_record(result.error)
+    kind: type[Answer] = get_type_hints(function)["return"]
+    return kind.from_json(result.value)
 
 
 def run_program(argv: list[str], limits: Limits, environment: dict[str, str]) -> None:
@@ -114,7 +139,7 @@ def report(progress: Progress) -> None:
         _answer_stream.flush()
 
 
-_answer_stream: Any = None
+_answer_stream: IO[str] | None = None
 
 _live: set["_Child"] = set()
 
@@ -157,7 +182,7 @@ def _child(
     limits: Limits,
     environment: dict[str, str],
     pass_fds: tuple[int, ...],
-    payload: dict[str, Any] | None,
+    question: Message | None,
 ) -> Iterator[_Child]:
     with tempfile.NamedTemporaryFile(prefix="edgekit-", suffix=".log") as log:
         process = subprocess.Popen(  # noqa: S603 - argv is ours, and no shell is involved
@@ -175,7 +200,7 @@ def _child(
             _limit(process.pid, limits.memory_bytes)
             assert process.stdin
             with contextlib.suppress(BrokenPipeError):
-                process.stdin.write(json.dumps(payload).encode())
+                process.stdin.write(question.to_json().encode() if question else b"")
                 process.stdin.close()
             yield child
         finally:
@@ -213,11 +238,9 @@ def _quiet() -> dict[str, str]:
     }
 
 
-def _listen(
-    child: _Child, answer: int, progress: Callable[[Progress], None] | None
-) -> dict[str, Any]:
+def _listen(child: _Child, answer: int, progress: Callable[[Progress], None] | None) -> _Reply:
     """Read JSON lines until the child closes the pipe; return the last that is no progress."""
-    result: dict[str, Any] | None = None
+    result: _Reply | None = None
     pending = b""
     with selectors.DefaultSelector() as selector:
         selector.register(answer, selectors.EVENT_READ)
@@ -231,7 +254,7 @@ def _listen(
             for line in lines:
                 message = json.loads(line)
                 if "progress" not in message:
-                    result = message
+                    result = _Reply(**message)
                 elif progress:
                     progress(Progress(**message["progress"]))
     code = child.wait()
@@ -253,39 +276,46 @@ def _main(job: str, answer_fd: int) -> None:
     # Exporters build millions of small objects that live on: looking for garbage among them at the
     # usual rate took a quarter of the time.
     gc.set_threshold(200_000, 20, 100)
-    payload = json.load(sys.stdin)
+    asked = sys.stdin.read()
     _answer_stream = os.fdopen(answer_fd, "w")
-    module, function = job.split(":")
+    module, name = job.split(":")
     try:
-        message = {"value": getattr(importlib.import_module(module), function)(payload)}
+        reply = _Reply(_answered(getattr(importlib.import_module(module), name), asked))
     except EdgekitError as error:
         traceback.print_exc()
-        message = {"error": error.record()}
+        reply = _Reply(error=error.record())
     except MemoryError:
-        limit = InternalError(f"got out of memory in {function}", "the job's limit was reached")
-        message = {"error": limit.record()}
+        limit = InternalError(f"got out of memory in {name}", "the job's limit was reached")
+        reply = _Reply(error=limit.record())
     except OSError as error:
         traceback.print_exc()
-        message = {"error": _storage_error(error, function).record()}
+        reply = _Reply(error=_storage_error(error, name).record())
     except Exception as error:  # noqa: BLE001 - the border of the process: all of it is recorded
         text = traceback.format_exc()
-        bug = InternalError(f"{type(error).__name__} in {function}: {error}", text[-LOG_TAIL:])
-        message = {"error": bug.record()}
-    _answer_stream.write(json.dumps(message) + "\n")
+        bug = InternalError(f"{type(error).__name__} in {name}: {error}", text[-LOG_TAIL:])
+        reply = _Reply(error=bug.record())
+    _answer_stream.write(json.dumps(reply._asdict()) + "\n")
     _answer_stream.flush()
     # Frameworks keep threads that can hang or crash at exit; the answer is out, so leave at once.
     sys.stdout.flush()
     os._exit(0)
 
 
-def _storage_error(error: OSError, function: str) -> EdgekitError:
+def _answered(function: Callable[[Question], Answer], asked: str) -> str:
+    """Call the job with its question read as the noun that it takes; return the answer as JSON."""
+    kinds = get_type_hints(function)
+    (question,) = (kind for name, kind in kinds.items() if name != "return")
+    return function(question.from_json(asked)).to_json()
+
+
+def _storage_error(error: OSError, name: str) -> EdgekitError:
     where = f" {error.filename}" if error.filename else ""
     if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
         return StorageError(
-            f"got a full disk while writing{where} in {function}",
+            f"got a full disk while writing{where} in {name}",
             "free some space; nothing half-written was left",
         )
-    return InternalError(f"{type(error).__name__} in {function}: {error}")
+    return InternalError(f"{type(error).__name__} in {name}: {error}")
 
 
 if __name__ == "__main__":

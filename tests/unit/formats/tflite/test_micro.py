@@ -17,13 +17,13 @@ def calls(monkeypatch):
     """Answer for the child; `calls` has the arena sizes asked for. The least that does is 4,000."""
     made = []
 
-    def call(job, payload, failure, *, limits):
-        made.append(payload["arena_bytes"])
-        if payload["arena_bytes"] < 4000:
+    def call(function, job, failure, *, limits):
+        made.append(job.arena_bytes)
+        if job.arena_bytes < 4000:
             raise failure("too small", "")
-        for k in range(payload["samples"]):
-            (Path(payload["folder"]) / f"out-{k}-0").write_bytes(b"out")
-        return FACTS
+        for k in range(job.samples):
+            (job.folder / f"out-{k}-0").write_bytes(b"out")
+        return micro._Used(**FACTS)
 
     monkeypatch.setattr(process, "call", call)
     monkeypatch.setattr(micro.packages, "versions", lambda packages: {})

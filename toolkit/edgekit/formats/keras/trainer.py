@@ -7,6 +7,7 @@ from typing import Any
 from edgekit.core.artifact import FloatModel
 from edgekit.core.card import Training
 from edgekit.core.tensor import Array
+from edgekit.formats import Fitted
 from edgekit.system import process
 
 SUFFIX = ".keras"
@@ -19,7 +20,7 @@ def fit(
     settings: Training,
     seed: int,
     folder: Path,
-) -> dict[str, Any]:
+) -> Fitted:
     """Train `model` in place and save the best epoch as `folder/model.keras`.
 
     `train` and `selection` are (inputs, labels); the best epoch is the one with the highest
@@ -50,12 +51,12 @@ def fit(
         ],
     ).history["val_accuracy"]
     chosen = max(range(len(history)), key=history.__getitem__)
-    return {
-        "file": str(best),
-        "epochs_run": len(history),
-        "best_epoch": chosen + 1,
-        "selection_accuracy": float(history[chosen]),
-    }
+    return Fitted(
+        file=best,
+        epochs_run=len(history),
+        best_epoch=chosen + 1,
+        selection_accuracy=float(history[chosen]),
+    )
 
 
 def _Reporting(epochs: int) -> Any:  # noqa: N802 - a callback; keras is imported lazily

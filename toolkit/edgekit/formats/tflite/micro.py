@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from edgekit.core.noun import Noun
 from edgekit.errors import RuntimeFailedError
 from edgekit.system import packages, process
 
@@ -160,23 +161,45 @@ def run(model: bytes, samples: tuple[tuple[bytes, ...], ...], outputs: int) -> R
         for k, inputs in enumerate(samples):
             for i, data in enumerate(inputs):
                 (folder / f"in-{k}-{i}").write_bytes(data)
-        job = {"folder": str(folder), "samples": len(samples), "outputs": outputs}
-        found = _call(job, ROOM_BYTES)
+        job = _Job(folder=folder, samples=len(samples), outputs=outputs, arena_bytes=ROOM_BYTES)
+        found = _call(job)
         got = tuple(
             tuple((folder / f"out-{k}-{i}").read_bytes() for i in range(outputs))
             for k in range(len(samples))
         )
-        return Ran(**found, arena_bytes=_sufficient(job, found["total"]), outputs=got)
+        return Ran(
+            version=found.version,
+            total=found.total,
+            head=found.head,
+            tail=found.tail,
+            arena_bytes=_sufficient(job, found.total),
+            outputs=got,
+        )
 
 
-def _call(job: dict[str, Any], arena_bytes: int) -> dict[str, Any]:
-    payload = {**job, "arena_bytes": arena_bytes}
-    return process.call(
-        "edgekit.formats.tflite.micro:invoke", payload, RuntimeFailedError, limits=LIMITS
-    )
+class _Job(Noun):
+    """So many samples to run in an arena of a size: `in-<sample>-<input>` in `folder`."""
+
+    folder: Path
+    samples: int
+    outputs: int
+    arena_bytes: int
 
 
-def _sufficient(job: dict[str, Any], total: int) -> int:
+class _Used(Noun):
+    """The library's version, and the bytes of the arena in use."""
+
+    version: str
+    total: int
+    head: int
+    tail: int
+
+
+def _call(job: _Job) -> _Used:
+    return process.call(invoke, job, RuntimeFailedError, limits=LIMITS)
+
+
+def _sufficient(job: _Job, total: int) -> int:
     """Return an arena size that the file was seen to run in.
 
     What is in use at the end is not enough for small files: planning the memory takes some itself.
@@ -184,7 +207,7 @@ def _sufficient(job: dict[str, Any], total: int) -> int:
     size = _rounded(total + total // SPARE_PART + SPARE_BYTES)
     for _ in range(GROWTHS):
         try:
-            _call({**job, "samples": 1}, size)
+            _call(job.model_copy(update={"samples": 1, "arena_bytes": size}))
         except RuntimeFailedError:
             size = _rounded(size + size // 4)
         else:
@@ -200,22 +223,21 @@ def _rounded(size: int) -> int:
     return -(-size // 16) * 16
 
 
-def invoke(payload: dict[str, Any]) -> dict[str, Any]:
+def invoke(job: _Job) -> _Used:
     """Run the file in `folder` on its samples; in a child, for a file may crash the library."""
     from tflite_micro.python.tflite_micro import _version, runtime
 
-    folder = Path(payload["folder"])
-    model = (folder / "model.tflite").read_bytes()
+    model = (job.folder / "model.tflite").read_bytes()
     with _printed() as log:
         try:
-            interpreter = runtime.Interpreter.from_bytes(model, arena_size=payload["arena_bytes"])
-            for k in range(payload["samples"]):
-                _run_sample(interpreter, folder, k, payload["outputs"])
+            interpreter = runtime.Interpreter.from_bytes(model, arena_size=job.arena_bytes)
+            for k in range(job.samples):
+                _run_sample(interpreter, job.folder, k, job.outputs)
             interpreter.print_allocations()
         except RuntimeError as error:
             raise _refusal(error, log) from error
         facts = {key: _allocation(log, key) for key in ("total", "head", "tail")}
-    return {"version": str(_version.__version__), **facts}
+    return _Used(version=str(_version.__version__), **facts)
 
 
 def _run_sample(interpreter: Any, folder: Path, k: int, outputs: int) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 from edgekit.core.artifact import FloatModel
 from edgekit.core.card import Training
 from edgekit.core.tensor import Array
+from edgekit.formats import Fitted
 from edgekit.system import process
 
 SUFFIX = ".pt2"
@@ -25,7 +26,7 @@ def fit(
     settings: Training,
     seed: int,
     folder: Path,
-) -> dict[str, Any]:
+) -> Fitted:
     """Train `model` in place and save the best epoch as `folder/model.pt2`, of any batch size.
 
     `train` and `selection` are (inputs, labels); the best epoch is the one with the highest
@@ -56,12 +57,12 @@ def fit(
     net.eval()
     file = folder / f"model{SUFFIX}"
     _save(torch, net, model.inputs[0].shape[1:], file)
-    return {
-        "file": str(file),
-        "epochs_run": epoch,
-        "best_epoch": best_epoch,
-        "selection_accuracy": best,
-    }
+    return Fitted(
+        file=file,
+        epochs_run=epoch,
+        best_epoch=best_epoch,
+        selection_accuracy=best,
+    )
 
 
 def _epoch(  # noqa: PLR0913, PLR0917 - one step of a loop, spelled out
