@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import zipfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -122,6 +123,10 @@ def test_torchscript_computes_what_the_model_computes(nets, net, recipe, tmp_pat
     assert any("ExecuTorch" in note for note in facts.notes)
     quantized = [name for name in found["operators"] if name.startswith("quantized::")]
     assert bool(quantized) == (recipe != "fp32")
+    with zipfile.ZipFile(path) as archive:
+        held = b"".join(archive.read(name) for name in archive.namelist())
+    assert b"site-packages" not in held
+    assert b"torchscript/exporter" not in held
     if net == "conv" and recipe == "int8":
         # What QNNPACK's clamp needs to be right; without it, agreement is that of chance.
         assert facts.op_histogram["aten::contiguous"] == 5

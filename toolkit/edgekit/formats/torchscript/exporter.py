@@ -1,6 +1,7 @@
 """TorchScript for PyTorch Mobile's lite interpreter: apps that have not moved to ExecuTorch yet."""
 
 import copy
+import io
 import warnings
 from collections import Counter
 from pathlib import Path
@@ -26,6 +27,10 @@ DEPRECATED = (
     "PyTorch deprecates TorchScript and its lite interpreter, and names ExecuTorch as the "
     "successor: for a new app, convert with --target executorch"
 )
+
+
+# What PyTorch's writer of archives adds by itself.
+WRITTEN_ANEW = {"version", "byteorder", ".data/serialization_id"}
 
 
 def refusal(recipe: Recipe) -> str | None:
@@ -64,7 +69,8 @@ def export(
         histogram = _operators(traced)
         _check(histogram, recipe)
         # Not to the path itself: the archive inside would be named after it.
-        path.write_bytes(traced._save_to_buffer_for_lite_interpreter())  # noqa: SLF001
+        data = traced._save_to_buffer_for_lite_interpreter()  # noqa: SLF001
+        path.write_bytes(_without_traces(torch, data))
     except EdgekitError:
         raise
     except Exception as error:
@@ -79,6 +85,22 @@ def export(
         notes=(DEPRECATED,),
         layout=model.layout,
     )
+
+
+def _without_traces(torch: Any, data: bytes) -> bytes:
+    """Return the archive without the members that say in which source lines it was traced.
+
+    They hold paths of the machine it was made on, and no interpreter needs them.
+    """
+    before, after = torch._C.PyTorchFileReader(io.BytesIO(data)), io.BytesIO()  # noqa: SLF001
+    archive = torch._C.PyTorchFileWriter(after)  # noqa: SLF001
+    archive.set_min_version(int(before.get_record("version")))
+    for name in before.get_all_records():
+        if name not in WRITTEN_ANEW and not name.endswith(".debug_pkl"):
+            record = before.get_record(name)
+            archive.write_record(name, record, len(record))
+    archive.write_end_of_file()
+    return after.getvalue()
 
 
 def _batch_of_1(specs: tuple[TensorSpec, ...]) -> tuple[TensorSpec, ...]:
