@@ -313,10 +313,7 @@ def test_a_wrong_ranking_is_named(shipped, old, new, text):
 def test_golden_outputs_that_are_all_alike_are_noted(shipped):
     files = dict(shipped["plain", "tflite"])
     (path,) = [path for path in files if path.endswith("/Variants.swift")]
-    start = (
-        rb"(outputs: \[GoldenTensor\(type: \.float32, shape: \[1, 1\], offset: \d+, tolerance: )"
-    )
-    files[path] = re.sub(start + rb"[^)]+", rb"\g<1>1e9", files[path])
+    files[path] = files[path].replace(b"isAlike: false", b"isAlike: true")
     report = SwiftPackage(files).self_test()
     first, last = report.text.splitlines()
     assert first.startswith("note: the golden outputs are all alike, another model could pass too")

@@ -5,14 +5,55 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
+from edgekit.packaging.golden import Assets
 from edgekit.packaging.manifest import manifest
-from edgekit.packaging.nouns import GoldenTensor, Manifest
+from edgekit.packaging.nouns import VECTORS, GoldenSample, GoldenTensor, Manifest, all_alike
 
 
 def test_a_golden_tensor_reads_its_part():
     vectors = b"\0" * 8 + np.array([[1, -2], [3, 4]], "<i2").tobytes()
     tensor = GoldenTensor(dtype="int16", shape=(2, 2), offset=8, size_bytes=8, tolerance=0)
     assert tensor.array(vectors).tolist() == [[1, -2], [3, 4]]
+
+
+def alike(*answers, tolerance=1.0):
+    """Return whether these outputs, a list of arrays for each sample, are all alike."""
+    assets = Assets()
+    samples = [
+        GoldenSample(
+            samples=(), inputs=(), outputs=tuple(assets.tensor(each, tolerance) for each in answer)
+        )
+        for answer in answers
+    ]
+    return all_alike(samples, assets.files()[VECTORS])
+
+
+def test_outputs_are_alike_where_one_answer_passes_for_all_of_them():
+    rng = np.random.default_rng(0)
+    found = []
+    for _ in range(300):
+        rows = rng.integers(-2, 3, (rng.integers(2, 5), 2)).astype(np.int8)
+        # Whole and half numbers are all there is to try.
+        answers = np.arange(-4, 4.5, 0.5)
+        passes = (abs(rows[:, :, None] - answers) <= 1).all(axis=0).any(axis=-1).all()
+        found.append(alike(*([row] for row in rows)))
+        assert found[-1] == passes
+    assert {*found} == {True, False}
+
+
+def test_which_sample_comes_first_does_not_tell_whether_they_are_alike():
+    middle, low, high = (np.float32([value]) for value in (0, -1, 1))
+    assert alike([middle], [low], [high])
+    assert alike([low], [middle], [high])
+    assert not alike([low], [middle], [np.float32([1.5])])
+
+
+def test_every_output_of_a_sample_has_to_be_alike():
+    same, other = np.zeros((1, 2), np.float32), np.float32([[0, 9]])
+    assert alike([same, same], [same, same])
+    assert not alike([same, same], [same, other])
+    assert not alike([same, same])
+    assert not alike([], [])
 
 
 def test_a_manifest_is_the_same_after_a_round_trip():

@@ -167,6 +167,18 @@ def test_the_golden_table_says_how_a_sample_lies_and_what_an_app_gets():
     assert hashlib.sha256(made.assets["labels.txt"]).hexdigest() in text
 
 
+def test_golden_outputs_that_are_all_alike_are_told():
+    one = variant()
+    twice = one.model_copy(update={"golden": (one.golden[0],) * 2})
+    told = [
+        re.findall(
+            r"isAlike: (\w+)", text_of(apple.files(content(variants=(each,))), "Variants.swift")
+        )
+        for each in (one, twice)
+    ]
+    assert told == [["false"], ["true"]]
+
+
 def test_several_inputs_are_named_in_the_order_of_the_call():
     specs = tuple(TensorSpec(name=name, shape=(1, 2), dtype="float32") for name in ("x:0", "y:0"))
     one = variant(inputs=specs, input_names=("left\n", "right"))

@@ -114,6 +114,21 @@ def test_golden_samples_end_with_the_probe():
     assert [sample["top"] for sample in samples] == [0, None]
 
 
+def test_golden_outputs_that_are_all_alike_are_told():
+    def twice(outputs):
+        def made(assets):
+            kept = {f"sample_{k}": np.zeros((5, 6, 3), np.uint8) for k in range(2)}
+            kept |= {"inputs": np.zeros((2, 4, 4, 3), np.float32), "outputs": np.float32(outputs)}
+            one = variant(assets)
+            samples = golden.samples_of(kept, one.artifact, (IMAGE,), assets)
+            return (one.model_copy(update={"golden": samples}),)
+
+        return literal(web.files(content(made))["package/golden.js"].decode(), "ALIKE")
+
+    assert twice([[1, 0], [1, 0]]) == ["fp32"]
+    assert twice([[1, 0], [0, 1]]) == []
+
+
 def test_golden_has_quantized_outputs_as_numbers_and_the_labels_digest():
     def quantized(assets):
         return (variant(assets, outputs=(spec((1, 2), "int8", scale=0.5, zero_point=1),)),)

@@ -6,7 +6,15 @@ from typing import Any
 
 from edgekit.core.preprocess import Preprocess
 from edgekit.core.tensor import TensorSpec
-from edgekit.packaging.nouns import LABELS, Content, GoldenSample, GoldenTensor, Variant
+from edgekit.packaging.nouns import (
+    LABELS,
+    VECTORS,
+    Content,
+    GoldenSample,
+    GoldenTensor,
+    Variant,
+    all_alike,
+)
 from edgekit.packaging.render import render
 
 COLOURS = {"L": ".grey", "RGB": ".rgb", "BGR": ".bgr"}
@@ -68,6 +76,7 @@ def _variant(variant: Variant, content: Content) -> dict[str, Any]:
             _sample(sample, is_probe=content.takes_image and k == last)
             for k, sample in enumerate(variant.golden)
         ],
+        "is_alike": _truth(all_alike(variant.golden, content.assets[VECTORS])),
     }
 
 

@@ -7,7 +7,14 @@ import numpy as np
 
 from edgekit.core.tensor import Array
 from edgekit.errors import UsageError
-from edgekit.packaging.nouns import VECTORS, Content, GoldenSample, GoldenTensor, Variant
+from edgekit.packaging.nouns import (
+    VECTORS,
+    Content,
+    GoldenSample,
+    GoldenTensor,
+    Variant,
+    all_alike,
+)
 
 # What golden vectors may take of the flash that holds the self-test.
 GOLDEN_BYTES = 64 * 1024
@@ -115,19 +122,10 @@ def _samples(
             {
                 "constant": constants[variant.name],
                 "samples": samples,
-                "alike": "true" if _alike(real, vectors) else "false",
+                "alike": "true" if all_alike(real, vectors) else "false",
             }
         )
     return found
-
-
-def _alike(samples: tuple[GoldenSample, ...], vectors: bytes) -> bool:
-    """Whether several samples have outputs that their tolerance does not tell apart."""
-    for row in zip(*(sample.outputs for sample in samples), strict=True):
-        span = np.ptp(np.stack([one.array(vectors).astype(np.float64) for one in row]), axis=0)
-        if span.max(initial=0) > row[0].tolerance:
-            return False
-    return len(samples) > 1
 
 
 def _probes(content: Content) -> list[GoldenSample]:

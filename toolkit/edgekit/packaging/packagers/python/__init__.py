@@ -11,7 +11,7 @@ from typing import Any
 from edgekit.core.artifact import Artifact
 from edgekit.core.preprocess import Preprocess
 from edgekit.core.tensor import TensorSpec
-from edgekit.packaging.nouns import LABELS, Content, Dependency, Variant
+from edgekit.packaging.nouns import LABELS, VECTORS, Content, Dependency, Variant, all_alike
 from edgekit.packaging.render import ROOT, render
 
 SUFFIX = ".whl"
@@ -169,11 +169,11 @@ def _spec(content: Content) -> dict[str, Any]:
         "takes_image": content.takes_image,
         "labels_sha256": hashlib.sha256(lines).hexdigest() if lines else None,
         "by_quality": [variant.name for variant in content.by_quality],
-        "variants": [_variant(variant) for variant in content.variants],
+        "variants": [_variant(variant, content) for variant in content.variants],
     }
 
 
-def _variant(variant: Variant) -> dict[str, Any]:
+def _variant(variant: Variant, content: Content) -> dict[str, Any]:
     artifact = variant.artifact
     pairs = zip(artifact.named_inputs, variant.preprocesses, strict=True)
     return {
@@ -182,6 +182,7 @@ def _variant(variant: Variant) -> dict[str, Any]:
         "size_bytes": artifact.size_bytes,
         "sha256": artifact.sha256,
         "is_compared": any(sample.outputs for sample in variant.golden),
+        "is_alike": all_alike(variant.golden, content.assets[VECTORS]),
         "inputs": [{**_tensor(spec), "steps": _steps(steps)} for spec, steps in pairs],
         "outputs": [_tensor(spec) for spec in artifact.outputs],
         "golden": [sample.model_dump(mode="json") for sample in variant.golden],

@@ -10,7 +10,16 @@ from typing import Any, NamedTuple
 from edgekit.core.artifact import Artifact
 from edgekit.core.preprocess import Preprocess
 from edgekit.core.tensor import TensorSpec
-from edgekit.packaging.nouns import LABELS, Content, Dependency, GoldenSample, GoldenTensor, Variant
+from edgekit.packaging.nouns import (
+    LABELS,
+    VECTORS,
+    Content,
+    Dependency,
+    GoldenSample,
+    GoldenTensor,
+    Variant,
+    all_alike,
+)
 from edgekit.packaging.render import render
 
 SUFFIX = ".tgz"
@@ -235,9 +244,15 @@ def _golden(content: Content) -> bytes:
         ]
         for variant in content.variants
     }
-    labels = content.assets.get(LABELS)
+    vectors, labels = content.assets[VECTORS], content.assets.get(LABELS)
     digest = None if labels is None else hashlib.sha256(labels).hexdigest()
-    return render("web", "golden.js", golden=_js(golden), labels_sha256=_js(digest))
+    return render(
+        "web",
+        "golden.js",
+        golden=_js(golden),
+        labels_sha256=_js(digest),
+        alike=_js([each.name for each in content.variants if all_alike(each.golden, vectors)]),
+    )
 
 
 def _sample(sample: GoldenSample, *, is_probe: bool) -> dict[str, Any]:

@@ -46,7 +46,7 @@ internal object Golden {
     const val LABELS = "[[ labels_sha256 ]]"
 
 [% endif %]
-    /** Return whether no golden output of a variant differs from another by more than allowed. */
+    /** Return whether one answer, whatever the input, would pass for all of a variant's samples. */
     fun areAlike(variant: String): Boolean = variant in listOf<String>([[ alike ]])
 
     /** Return the samples of a variant. */

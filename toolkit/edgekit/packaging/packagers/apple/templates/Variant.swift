@@ -41,6 +41,8 @@ public struct Variant {
     public let outputs: [TensorSpec]
     let files: [ModelFile]
     let golden: [GoldenSample]
+    /// Whether one answer, whatever the input, would pass for all golden samples.
+    let isAlike: Bool
 }
 
 /// The model files of this package: the first is what an app gets unless it asks for another.

@@ -33,7 +33,8 @@ func packagedVariant[[ loop.index0 ]]() -> Variant {
             [[ file ]][[ "" if loop.last else "," ]]
 [% endfor %]
         ],
-        golden: packagedGolden[[ loop.index0 ]]()
+        golden: packagedGolden[[ loop.index0 ]](),
+        isAlike: [[ variant.is_alike ]]
     )
 }
 

@@ -48,7 +48,7 @@ struct Golden {
   const Variant* variant;
   const GoldenSample* samples;
   size_t count;
-  bool alike;  // the tolerances do not tell the samples' outputs apart
+  bool alike;  // one answer, whatever the input, would pass for all of them
 };
 
 // [[ "{:,}".format(flash) ]] bytes of flash for [[ kept ]] of [[ all ]] real samples; extras/ has all of them. A program

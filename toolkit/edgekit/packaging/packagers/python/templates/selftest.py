@@ -89,7 +89,7 @@ def _findings(variant: Variant, threads: int) -> Iterator[Finding]:
     yield _stage(variant, "preprocess", _preprocessed)
     yield _inference(variant, threads)
     yield _result(variant)
-    if _all_alike(variant):
+    if variant.is_alike:
         yield Finding(variant.name, "note", passed=True, message=ALL_ALIKE)
 
 
@@ -265,17 +265,3 @@ def _golden_values(variant: Variant, sample: dict[str, Any]) -> list[Any]:
     """Return where the real values stand: floats are their own."""
     is_real = all(tensor.dtype.startswith("float") for tensor in variant.outputs)
     return list(sample["values"] or (sample["outputs"] if is_real else ()))
-
-
-def _all_alike(variant: Variant) -> bool:
-    """Whether the golden outputs differ by no more than a device's may."""
-    rows = [sample["outputs"] for sample in variant.golden if sample["outputs"]]
-    try:
-        return len(rows) > 1 and all(map(_is_alike, zip(*rows)))
-    except (OSError, ValueError):
-        return False  # golden samples that cannot be read: the stages say so
-
-
-def _is_alike(golden: tuple[dict[str, Any], ...]) -> bool:
-    values = np.stack([_array(facts).astype(np.float64) for facts in golden])
-    return bool((np.ptp(values, axis=0) <= golden[0]["tolerance"]).all())

@@ -47,7 +47,10 @@ class Tensor(NamedTuple):
 
 
 class Variant(NamedTuple):
-    """One model file. `is_compared`: it ran where it was made, so that its outputs are known."""
+    """One model file. `is_compared`: it ran where it was made, so that its outputs are known.
+
+    `is_alike`: one answer, whatever the input, would pass for all of its golden samples.
+    """
 
     name: str
     file: str
@@ -56,6 +59,7 @@ class Variant(NamedTuple):
     inputs: tuple[Tensor, ...]
     outputs: tuple[Tensor, ...]
     is_compared: bool
+    is_alike: bool
     golden: tuple[dict[str, Any], ...]
 
     def ordered(self, values: Mapping[str, Any]) -> list[Any]:
