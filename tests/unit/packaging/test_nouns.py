@@ -7,13 +7,37 @@ from pydantic import ValidationError
 
 from edgekit.packaging.golden import Assets
 from edgekit.packaging.manifest import manifest
-from edgekit.packaging.nouns import VECTORS, GoldenSample, GoldenTensor, Manifest, all_alike
+from edgekit.packaging.nouns import (
+    VECTORS,
+    GoldenSample,
+    GoldenTensor,
+    Manifest,
+    all_alike,
+    probe_of,
+    real_of,
+)
 
 
 def test_a_golden_tensor_reads_its_part():
     vectors = b"\0" * 8 + np.array([[1, -2], [3, 4]], "<i2").tobytes()
     tensor = GoldenTensor(dtype="int16", shape=(2, 2), offset=8, size_bytes=8, tolerance=0)
     assert tensor.array(vectors).tolist() == [[1, -2], [3, 4]]
+
+
+def test_the_probe_is_the_last_picture_that_no_model_was_asked_about():
+    *real, probe = made = make.content().first.golden
+    assert (probe_of(made), real_of(made)) == (probe, tuple(real))
+    assert (probe_of(tuple(real)), real_of(tuple(real))) == (None, tuple(real))
+    assert (probe_of(()), real_of(())) == (None, ())
+
+
+def test_of_a_file_that_was_not_run_the_probe_is_still_the_last():
+    made = make.content().first.golden
+    bare = tuple(sample.model_copy(update={"outputs": ()}) for sample in made)
+    assert probe_of(bare) is bare[-1]
+    assert real_of(bare) == bare[:-1]
+    numbers = tuple(sample.model_copy(update={"image": None}) for sample in bare)
+    assert (probe_of(numbers), real_of(numbers)) == (None, numbers)
 
 
 def alike(*answers, tolerance=1.0):

@@ -55,7 +55,7 @@ class GoldenSample(Noun):
     elements; `values` are quantized outputs as the real numbers that an app gets, float32, and
     empty where no output is quantized. `top` is the class with the largest score, the first of
     equals, for a classifier. `outputs` is empty for the probe, a drawn picture that no model was
-    asked about: it tells colours and sides apart.
+    asked about: it tells colours and sides apart. `probe_of` says which sample it is.
     """
 
     image: str | None = None
@@ -65,6 +65,21 @@ class GoldenSample(Noun):
     outputs: tuple[GoldenTensor, ...] = ()
     values: tuple[GoldenTensor, ...] = ()
     top: int | None = None
+
+
+def probe_of(golden: tuple[GoldenSample, ...]) -> GoldenSample | None:
+    """Return the probe among a model file's golden samples, or None where there is none.
+
+    It is a picture, the last sample, and has no outputs: neither has any sample of a file that was
+    not run, and the last of those is the probe all the same.
+    """
+    last = golden[-1] if golden else None
+    return last if last and last.image is not None and not last.outputs else None
+
+
+def real_of(golden: tuple[GoldenSample, ...]) -> tuple[GoldenSample, ...]:
+    """Return the golden samples that a model was asked about: all but the probe."""
+    return golden[:-1] if probe_of(golden) else golden
 
 
 def all_alike(samples: Iterable[GoldenSample], vectors: bytes) -> bool:

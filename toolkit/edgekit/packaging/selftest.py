@@ -18,7 +18,7 @@ from edgekit.core.noun import Noun
 from edgekit.core.preprocess import upright
 from edgekit.core.tensor import Array, dequantize, distance, quantize
 from edgekit.errors import EdgekitError, RuntimeFailedError
-from edgekit.packaging.nouns import GoldenSample, GoldenTensor, VariantRecord, all_alike
+from edgekit.packaging.nouns import GoldenSample, GoldenTensor, VariantRecord, all_alike, real_of
 from edgekit.system import process
 
 # In the order of their report.
@@ -171,7 +171,7 @@ def inference(
     if runtime is None:
         says = f"{variant.format} files do not run here: not compared"
         return Outcome("inference", ok=None, says=says)
-    golden = [sample for sample in variant.golden if not _is_probe(sample, variant)]
+    golden = real_of(variant.golden)
     outputs = tuple(folder / f"outputs-{i}.npy" for i in range(len(variant.outputs)))
     try:
         request = devices.Request(
@@ -188,17 +188,9 @@ def inference(
     return _compared(golden, given, vectors)
 
 
-def has_probe(variant: VariantRecord) -> bool:
-    """Whether the last sample is the drawn picture, which no model was asked about."""
-    return bool(variant.golden) and _is_probe(variant.golden[-1], variant)
-
-
-def _is_probe(sample: GoldenSample, variant: VariantRecord) -> bool:
-    """Whether it is the drawn picture, which no model was asked about: the last one."""
-    return sample.image is not None and sample is variant.golden[-1] and not sample.outputs
-
-
-def _fed(golden: list[GoldenSample], inputs: int, vectors: bytes, folder: Path) -> tuple[Path, ...]:
+def _fed(
+    golden: tuple[GoldenSample, ...], inputs: int, vectors: bytes, folder: Path
+) -> tuple[Path, ...]:
     paths = []
     for i in range(inputs):
         path = folder / f"fed-{i}.npy"
@@ -207,7 +199,7 @@ def _fed(golden: list[GoldenSample], inputs: int, vectors: bytes, folder: Path) 
     return tuple(paths)
 
 
-def _compared(golden: list[GoldenSample], outputs: list[Array], vectors: bytes) -> Outcome:
+def _compared(golden: tuple[GoldenSample, ...], outputs: list[Array], vectors: bytes) -> Outcome:
     if not any(sample.outputs for sample in golden):
         finite = all(np.isfinite(rows.astype(np.float64)).all() for rows in outputs)
         says = "not compared, this file was not run where it was made"

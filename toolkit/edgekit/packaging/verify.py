@@ -15,7 +15,15 @@ from edgekit.core.noun import Noun
 from edgekit.core.verdict import Status
 from edgekit.errors import ModelLoadError
 from edgekit.packaging import bundle, packagers, selftest, signature
-from edgekit.packaging.nouns import LABELS, MANIFEST, VECTORS, GoldenTensor, Manifest, VariantRecord
+from edgekit.packaging.nouns import (
+    LABELS,
+    MANIFEST,
+    VECTORS,
+    GoldenTensor,
+    Manifest,
+    VariantRecord,
+    real_of,
+)
 from edgekit.packaging.sbom import SBOM
 from edgekit.packaging.signature import SIGNATURE
 from edgekit.system import store
@@ -337,11 +345,8 @@ def _golden_problems(opened: _Opened, variant: VariantRecord, vectors: bytes) ->
 
 
 def _golden_output_problems(variant: VariantRecord) -> Iterator[str]:
-    """Say where outputs are missing: the probe has none, nor any sample of a file that did not run.
-
-    The probe is a picture, and the last.
-    """
-    real = variant.golden[:-1] if selftest.has_probe(variant) else variant.golden
+    """Say where outputs are missing: only a file that was not run has none but the probe."""
+    real = real_of(variant.golden)
     without = [number for number, sample in enumerate(real) if not sample.outputs]
     if without and (len(without) < len(real) or variant.runtime != "not run"):
         yield f"golden sample {without[0]}: no outputs, though the file was run"

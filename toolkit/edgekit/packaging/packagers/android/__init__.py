@@ -17,6 +17,7 @@ from edgekit.packaging.nouns import (
     GoldenTensor,
     Variant,
     all_alike,
+    probe_of,
 )
 from edgekit.packaging.render import render
 
@@ -221,7 +222,6 @@ def _character(character: str) -> str:
 def _variant(content: Content, number: int, variant: Variant) -> dict[str, Any]:
     data = content.assets[variant.file]
     specs = zip(variant.preprocesses, variant.artifact.named_inputs, strict=True)
-    last = len(variant.golden) - 1
     return {
         "name": _text(variant.name),
         # Not the recipe's name: that may hold what Kotlin has no use for.
@@ -232,8 +232,8 @@ def _variant(content: Content, number: int, variant: Variant) -> dict[str, Any]:
         "inputs": [_spec(preprocess, spec) for preprocess, spec in specs],
         "outputs": [_border(spec) for spec in variant.artifact.outputs],
         "golden": [
-            _golden(content, sample, is_probe=content.takes_image and place == last)
-            for place, sample in enumerate(variant.golden)
+            _golden(content, sample, is_probe=sample is probe_of(variant.golden))
+            for sample in variant.golden
         ],
     }
 

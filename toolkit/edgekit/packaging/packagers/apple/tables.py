@@ -14,6 +14,7 @@ from edgekit.packaging.nouns import (
     GoldenTensor,
     Variant,
     all_alike,
+    probe_of,
 )
 from edgekit.packaging.render import render
 
@@ -61,7 +62,6 @@ def _truth(value: object) -> str:
 
 def _variant(variant: Variant, content: Content) -> dict[str, Any]:
     artifact = variant.artifact
-    last = len(variant.golden) - 1
     return {
         "name": string(variant.name),
         "file": string(variant.file),
@@ -73,8 +73,8 @@ def _variant(variant: Variant, content: Content) -> dict[str, Any]:
         "outputs": list(map(_tensor, artifact.outputs)),
         "files": [_file(path, content.assets[path]) for path in variant.files],
         "golden": [
-            _sample(sample, is_probe=content.takes_image and k == last)
-            for k, sample in enumerate(variant.golden)
+            _sample(sample, is_probe=sample is probe_of(variant.golden))
+            for sample in variant.golden
         ],
         "is_alike": _truth(all_alike(variant.golden, content.assets[VECTORS])),
     }

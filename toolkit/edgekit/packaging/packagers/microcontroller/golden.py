@@ -14,6 +14,8 @@ from edgekit.packaging.nouns import (
     GoldenTensor,
     Variant,
     all_alike,
+    probe_of,
+    real_of,
 )
 
 # What golden vectors may take of the flash that holds the self-test.
@@ -92,9 +94,9 @@ def bytes_literal(data: bytes) -> str:
 
 
 def real_samples(variant: Variant) -> tuple[GoldenSample, ...]:
-    """Return the samples that the model was asked about: all but the probe."""
-    found = tuple(sample for sample in variant.golden if sample.outputs)
-    if not found:
+    """Return the samples that the model was asked about. Raises `UsageError` where it was not."""
+    found = real_of(variant.golden)
+    if not any(sample.outputs for sample in found):
         raise UsageError(
             f"got no outputs of {variant.artifact.label}, expected some to hold a device against",
             "package a file that was run",
@@ -114,9 +116,9 @@ def _samples(
     vectors, found = content.assets[VECTORS], []
     for variant in content.variants:
         real = real_samples(variant)[:count]
-        probe = [sample for sample in variant.golden if not sample.outputs]
         named = [(f"sample {k}", sample) for k, sample in enumerate(real)]
-        named += [("the probe", sample) for sample in probe]
+        if probe := probe_of(variant.golden):
+            named.append(("the probe", probe))
         samples = [_sample(label, each, vectors, arrays, content) for label, each in named]
         found.append(
             {
@@ -129,7 +131,8 @@ def _samples(
 
 
 def _probes(content: Content) -> list[GoldenSample]:
-    return [one for variant in content.variants for one in variant.golden if not one.outputs]
+    found = [probe_of(variant.golden) for variant in content.variants]
+    return [probe for probe in found if probe]
 
 
 def _probe_bytes(content: Content) -> int:
@@ -190,7 +193,7 @@ def _frame(
 
 def _formats(content: Content, arrays: _Arrays) -> list[str]:
     """Return a small colour picture in each of the pixel formats."""
-    probe = content.first.golden[-1].samples[0].array(content.assets[VECTORS])
+    probe = _probes(content)[0].samples[0].array(content.assets[VECTORS])
     rows, columns = (
         np.linspace(0, n - 1, min(n, FORMAT_SIDE)).astype(int) for n in probe.shape[:2]
     )

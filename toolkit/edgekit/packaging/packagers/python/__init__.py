@@ -11,7 +11,15 @@ from typing import Any
 from edgekit.core.artifact import Artifact
 from edgekit.core.preprocess import Preprocess
 from edgekit.core.tensor import TensorSpec
-from edgekit.packaging.nouns import LABELS, VECTORS, Content, Dependency, Variant, all_alike
+from edgekit.packaging.nouns import (
+    LABELS,
+    VECTORS,
+    Content,
+    Dependency,
+    Variant,
+    all_alike,
+    probe_of,
+)
 from edgekit.packaging.render import ROOT, render
 
 SUFFIX = ".whl"
@@ -185,7 +193,10 @@ def _variant(variant: Variant, content: Content) -> dict[str, Any]:
         "is_alike": all_alike(variant.golden, content.assets[VECTORS]),
         "inputs": [{**_tensor(spec), "steps": _steps(steps)} for spec, steps in pairs],
         "outputs": [_tensor(spec) for spec in artifact.outputs],
-        "golden": [sample.model_dump(mode="json") for sample in variant.golden],
+        "golden": [
+            {**sample.model_dump(mode="json"), "is_probe": sample is probe_of(variant.golden)}
+            for sample in variant.golden
+        ],
     }
 
 

@@ -19,6 +19,7 @@ from edgekit.packaging.nouns import (
     GoldenTensor,
     Variant,
     all_alike,
+    probe_of,
 )
 from edgekit.packaging.render import render
 
@@ -239,7 +240,7 @@ def _tensor(spec: TensorSpec) -> dict[str, Any]:
 def _golden(content: Content) -> bytes:
     golden = {
         variant.name: [
-            _sample(sample, is_probe=content.takes_image and sample is variant.golden[-1])
+            _sample(sample, is_probe=sample is probe_of(variant.golden))
             for sample in variant.golden
         ]
         for variant in content.variants
