@@ -16,6 +16,7 @@ from edgekit.core.tensor import Arrays, Layout, TensorSpec
 from edgekit.errors import EdgekitError, ExportError
 from edgekit.formats.keras import tracing
 from edgekit.formats.onnx import quantize
+from edgekit.formats.onnx.session import Optimized, open_session
 
 SUFFIX = ".onnx"
 RUNTIME = "onnxruntime"
@@ -194,18 +195,11 @@ def _renamed(proto: Any, model: FloatModel) -> Any:
 def _tidy(proto: Any) -> Any:
     """Return the graph after ONNX Runtime's portable optimisations, with no trace of its making."""
     import onnx
-    import onnxruntime
 
     with tempfile.TemporaryDirectory() as folder:
-        options = onnxruntime.SessionOptions()
-        options.log_severity_level = 4
-        level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
-        options.graph_optimization_level = level
-        options.optimized_model_filepath = f"{folder}/model.onnx"
-        onnxruntime.InferenceSession(
-            proto.SerializeToString(), options, providers=["CPUExecutionProvider"]
-        )
-        tidy = onnx.load(options.optimized_model_filepath)
+        file = Path(folder) / "model.onnx"
+        open_session(proto.SerializeToString(), Optimized(file, "BASIC"))
+        tidy = onnx.load(file)
     used = {node.domain for node in tidy.graph.node}
     kept = [opset for opset in tidy.opset_import if opset.domain in used]
     del tidy.opset_import[:]

@@ -14,6 +14,7 @@ import numpy as np
 
 from edgekit.core.tensor import TensorSpec
 from edgekit.errors import ModelLoadError
+from edgekit.formats.onnx.session import Optimized, open_session
 
 OPSETS = range(11, 21)
 # Protobuf itself ends here.
@@ -353,27 +354,20 @@ def fold(model: Any, path: Path) -> Any:
 
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "folded.onnx"
-        session(model, path, optimized=file)
+        # Its reshapes around a matrix product would stand in the way of the delegate.
+        session(model, path, Optimized(file, "BASIC", without=("MatMulAddFusion",)))
         return onnx.load(file)
 
 
-def session(model: Any, path: Path, optimized: Path | None = None) -> Any:
-    """Return an ONNX Runtime session of `model`; `path` names it in errors."""
+def session(model: Any, path: Path, written: Optimized | None = None) -> Any:
+    """Return an ONNX Runtime session of `model`; `path` names it in errors.
+
+    Raises `ModelLoadError` with the runtime's own reason where it refuses the model.
+    """
     import onnxruntime
 
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 4
-    if optimized is not None:
-        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
-        options.optimized_model_filepath = str(optimized)
     try:
-        return onnxruntime.InferenceSession(
-            model.SerializeToString(),
-            options,
-            providers=["CPUExecutionProvider"],
-            # Its reshapes around a matrix product would stand in the way of the delegate.
-            disabled_optimizers=["MatMulAddFusion"] if optimized else None,
-        )
+        return open_session(model.SerializeToString(), written)
     except Exception as error:
         reason = " ".join(str(error).split())[:400]
         raise ModelLoadError(

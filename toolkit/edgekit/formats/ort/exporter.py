@@ -8,6 +8,7 @@ from edgekit.core.recipe import Recipe
 from edgekit.core.tensor import Arrays
 from edgekit.errors import ExportError
 from edgekit.formats.onnx import quantize
+from edgekit.formats.onnx.session import Optimized, open_session
 from edgekit.formats.ort import file as ort_file
 
 SUFFIX = ".ort"
@@ -16,6 +17,11 @@ HUBS = ("keras", "tensorflow", "torch", "onnx")
 PACKAGES = ("onnxruntime",)
 
 RECIPES = quantize.RECIPES
+ENTRIES = {
+    "session.save_model_format": "ORT",
+    # Keeps int8 as it is: here alone it would become uint8, which Arm has no need of.
+    "session.qdqisint8allowed": "1",
+}
 BYTES_NOTE = (
     "ONNX Runtime writes the parts of a .ort file in an order that changes from one conversion to "
     "the next: the same model does not give the same bytes"
@@ -52,18 +58,9 @@ def export(
     if recipe.name != "fp32":
         proto = quantize.quantized(Path(model.source.path), recipe, samples)
         source = proto.SerializeToString(deterministic=True)
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 4
-    # One level more would choose operators and layouts for this machine's processor.
-    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_EXTENDED
-    options.optimized_model_filepath = str(path)
-    options.add_session_config_entry("session.save_model_format", "ORT")
-    # Keeps int8 as it is: here alone it would become uint8, which Arm has no need of.
-    options.add_session_config_entry("session.qdqisint8allowed", "1")
     try:
-        onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
+        # One level more would choose operators and layouts for this machine's processor.
+        open_session(source, Optimized(path, "EXTENDED", entries=ENTRIES))
     except Exception as error:  # ONNX Runtime's own exceptions share no class
         raise ExportError(
             f"got {type(error).__name__} from ONNX Runtime for {recipe.name}: {str(error)[:600]}",

@@ -7,6 +7,7 @@ from typing import Any
 
 from edgekit.core.tensor import TensorSpec
 from edgekit.errors import ModelLoadError
+from edgekit.formats.onnx.session import open_session
 
 IDENTIFIER = b"ORTM"
 DTYPES = {"float": "float32", "float16": "float16", "double": "float64"}
@@ -37,14 +38,8 @@ def operators(path: Path) -> dict[str, int]:
 
 def borders(path: Path) -> tuple[tuple[TensorSpec, ...], tuple[TensorSpec, ...]]:
     """Return inputs and outputs as ONNX Runtime reads them. Raises `ModelLoadError`."""
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 4
     try:
-        session = onnxruntime.InferenceSession(
-            str(path), options, providers=["CPUExecutionProvider"]
-        )
+        session = open_session(path)
     except Exception as error:  # ONNX Runtime's own exceptions share no class
         raise broken(path, error) from error
     return (
