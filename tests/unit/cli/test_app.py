@@ -150,6 +150,18 @@ def test_a_target_of_ones_own_is_checked(edgekit, assets, tmp_path):
     assert json.loads(edgekit("targets", "schema").stdout)["title"] == "Target"
 
 
+@pytest.mark.parametrize(("given", "said"), [("0", "greater than or equal to 1"), ("x", "integer")])
+def test_a_wrong_value_of_an_option_is_named_with_what_was_got(edgekit, given, said):
+    done = edgekit("train", "mobilenet", "--framework", "keras", "--epochs", given)
+    assert done.returncode == 2
+    first, second, hint = done.stderr.splitlines()
+    assert first == "error: got 1 wrong field in the command line:"
+    assert second.startswith("  --epochs: input should be ")
+    assert said in second
+    assert second.endswith(f"(got '{given}')")
+    assert hint == "hint: see edgekit train --help"
+
+
 def test_validating_a_file_made_elsewhere(edgekit, assets, tmp_path):
     rng = np.random.default_rng(0)
     np.savez(

@@ -94,5 +94,5 @@ def test_the_card_beside_a_file_is_found_and_a_wrong_one_is_explained(tmp_path):
     store.write_text(cards.card_path(model), ModelCard(name="mine").to_json())
     assert cards.card_of(source).name == "mine"
     store.write_text(cards.card_path(model), '{"name": "mine", "lables": []}')
-    with pytest.raises(UsageError, match="lables"):
+    with pytest.raises(UsageError, match="lables: unknown field; did you mean 'labels'"):
         cards.card_of(source)

@@ -92,8 +92,8 @@ def _run(arguments: list[str]) -> int:
             return 2
         if "--traceback" in arguments:
             raise
-        if type(problem).__name__ == "ValidationError":  # of pydantic, which --help must not import
-            wrong = UsageError(f"got a wrong value: {_first_lines(problem)}", "see --help")
+        if words := _wrong_values(problem):
+            wrong = UsageError(words, "see --help")
             console.error(wrong, as_json=as_json)
             return wrong.exit_code
         bug = InternalError(
@@ -107,9 +107,16 @@ def _run(arguments: list[str]) -> int:
     return code if isinstance(code, int) else 0
 
 
-def _first_lines(problem: Exception) -> str:
-    errors = problem.errors()  # type: ignore[attr-defined]
-    return "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg'].lower()}" for e in errors[:5])
+def _wrong_values(problem: BaseException | None, option: str = "options") -> str | None:
+    """Return in words what pydantic found wrong; None for a problem that is not of its finding."""
+    if type(problem).__name__ != "ValidationError":  # which --help must not import
+        return None
+    from pydantic import ValidationError
+
+    from edgekit.core.problems import in_words, wrong_fields
+
+    assert isinstance(problem, ValidationError)
+    return in_words(wrong_fields(problem, whole=option), "the command line")
 
 
 def _show_usage_error(problem: Exception, *, as_json: bool) -> bool:
@@ -119,7 +126,10 @@ def _show_usage_error(problem: Exception, *, as_json: bool) -> bool:
         return False
     if not str(message()):  # no arguments at all: Typer has printed the help
         return True
-    context = getattr(problem, "ctx", None)
+    context, parameter = getattr(problem, "ctx", None), getattr(problem, "param", None)
     path = context.command_path if context else "edgekit"
-    console.error(UsageError(str(message()), f"see {path} --help"), as_json=as_json)
+    option = max(parameter.opts, key=len) if parameter else "options"
+    # Typer leaves out what was got.
+    words = _wrong_values(problem.__cause__, option) or str(message())
+    console.error(UsageError(words, f"see {path} --help"), as_json=as_json)
     return True

@@ -87,8 +87,7 @@ def read(path: Path) -> RunConfig:
     except ValidationError as error:
         wrong = problems.wrong_fields(error, RunConfig)
     if wrong:
-        lines = "\n".join(f"  {line}" for line in wrong)
-        raise UsageError(f"got {len(wrong)} wrong fields in {path}:\n{lines}", "correct them")
+        raise UsageError(problems.in_words(wrong, str(path)), "correct them")
     return config
 
 

@@ -7,9 +7,12 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from edgekit.core.problems import in_words, wrong_fields
 from edgekit.core.run import SCHEMA_VERSION, Run
 from edgekit.errors import UsageError
 from edgekit.system import store
+
+AGAIN = "run the job again with this version of edgekit"
 
 
 def read_run(folder: Path) -> Run:
@@ -17,14 +20,14 @@ def read_run(folder: Path) -> Run:
     path = folder / "run.json"
     try:
         run = Run.from_json(path.read_bytes())
-    except (OSError, ValidationError) as error:
-        raise UsageError(
-            f"got an unreadable record {path}", "run the job again with this version of edgekit"
-        ) from error
+    except OSError as error:
+        raise UsageError(f"got an unreadable record {path}: {error.strerror}", AGAIN) from error
+    except ValidationError as error:
+        wrong = wrong_fields(error, Run)
+        raise UsageError(in_words(wrong, f"the record {path}"), AGAIN) from error
     if run.schema_version != SCHEMA_VERSION:
         raise UsageError(
-            f"got schema version {run.schema_version} in {path}, expected {SCHEMA_VERSION}",
-            "run the job again with this version of edgekit",
+            f"got schema version {run.schema_version} in {path}, expected {SCHEMA_VERSION}", AGAIN
         )
     return run
 

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from edgekit import formats
-from edgekit.core.problems import wrong_fields
+from edgekit.core.problems import in_words, wrong_fields
 from edgekit.core.target import Target
 from edgekit.errors import TargetError
 from edgekit.system import resources
@@ -50,10 +50,8 @@ def check(path: Path) -> Target:
     try:
         return Target.model_validate(data, context={"formats": formats.exporters()})
     except ValidationError as error:
-        wrong = wrong_fields(error, Target)
-        lines = "\n".join(f"  {line}" for line in wrong)
         raise TargetError(
-            f"got {len(wrong)} wrong fields in {path}:\n{lines}",
+            in_words(wrong_fields(error, Target), str(path)),
             "edgekit targets schema prints the schema of a profile",
         ) from error
 

@@ -118,7 +118,7 @@ def _from_record(record: Path, sha256: str) -> Artifact:
         artifact = Artifact.from_json(record.read_bytes())
     except ValidationError as error:
         raise UsageError(
-            f"got an unreadable record {record}: {problems.problems(error)}",
+            problems.in_words(problems.wrong_fields(error, Artifact), f"the record {record}"),
             "convert the model again, or remove the record",
         ) from error
     if artifact.sha256 != sha256:

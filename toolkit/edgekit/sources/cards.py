@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from edgekit.core.artifact import ModelSource
 from edgekit.core.card import ModelCard
-from edgekit.core.problems import problems
+from edgekit.core.problems import in_words, wrong_fields
 from edgekit.errors import UsageError
 
 CARD_ENTRY = "{name}/model.toml"
@@ -52,7 +52,8 @@ def read_card(path: Path) -> ModelCard:
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise UsageError(f"got an unreadable card {path}: {error}") from error
     except ValidationError as error:
-        raise UsageError(f"got a wrong card {path}: {problems(error)}") from error
+        wrong = wrong_fields(error, ModelCard)
+        raise UsageError(in_words(wrong, f"the card {path}"), "correct them") from error
     if card.metric and card.metric.endswith(".py"):
         # As in every file, a relative path is relative to the file that has it.
         return card.model_copy(update={"metric": str(path.parent.absolute() / card.metric)})
