@@ -15,7 +15,7 @@ from edgekit.core.run import ModelRecord, Run
 from edgekit.core.target import Budgets, Limit, Target
 from edgekit.core.tensor import TensorSpec, quantize
 from edgekit.core.verdict import judge
-from edgekit.packaging import golden, packagers
+from edgekit.packaging import arena, golden, packagers
 from edgekit.packaging.naming import names_of
 from edgekit.packaging.nouns import Content, Variant
 from edgekit.packaging.package import write
@@ -271,7 +271,8 @@ def content_for(kind, *, classes=10, name="tiny", labels=(), **update):
         made = tiny_artifact(form, recipe, classes=classes)
         made = made.model_copy(update={"card": tiny_card(name, labels, classes)})
         if form in (packager.FORMATS or (form,)) and packager.refusal(made) is None:
-            return content(kind, [made], **update)
+            found = content(kind, [made], **update)
+            return arena.measured(found) if isinstance(packager, packagers.Allocating) else found
     msg = f"no tiny net for packages of kind {kind}: add one to make.TINY"
     raise AssertionError(msg)
 

@@ -9,12 +9,13 @@ import os
 import struct
 import sys
 import tempfile
+from pathlib import Path
 
 import numpy as np
 from tflite_micro.python.tflite_micro import runtime
 
 from edgekit.formats.tflite import file as tflite_file
-from edgekit.formats.tflite import micro
+from edgekit.packaging.packagers.microcontroller.operators import METHODS
 
 
 def number():
@@ -32,7 +33,7 @@ def operators(model):
     with tempfile.NamedTemporaryFile(suffix=".tflite") as file:
         file.write(model)
         file.flush()
-        return {micro.METHODS[op] for op in tflite_file.read(micro.Path(file.name)).op_histogram}
+        return {METHODS[op] for op in tflite_file.read(Path(file.name)).op_histogram}
 
 
 def details(get):

@@ -37,10 +37,15 @@ class GoldenTensor(Noun):
     size_bytes: int = Field(ge=0)
     tolerance: float = Field(ge=0)
 
+    def data(self, vectors: bytes) -> bytes:
+        """Return the array's bytes out of those of `golden/vectors.bin`."""
+        return vectors[self.offset : self.offset + self.size_bytes]
+
     def array(self, vectors: bytes) -> Array:
         """Return the array out of the bytes of `golden/vectors.bin`."""
-        part = vectors[self.offset : self.offset + self.size_bytes]
-        return np.frombuffer(part, np.dtype(self.dtype).newbyteorder("<")).reshape(self.shape)
+        return np.frombuffer(self.data(vectors), np.dtype(self.dtype).newbyteorder("<")).reshape(
+            self.shape
+        )
 
 
 class GoldenSample(Noun):
@@ -108,11 +113,26 @@ def _share_an_answer(outputs: tuple[GoldenTensor, ...], vectors: bytes) -> bool:
     return bool((np.max(np.stack(ends[0]), axis=0) <= np.min(np.stack(ends[1]), axis=0)).all())
 
 
+class Arena(Noun):
+    """The memory in which a runtime of `version` runs a file: a microcontroller's app gives it.
+
+    `size_bytes` is a size that the file was seen to run in, with some to spare. `total` bytes of it
+    were in use by the runtime's own record: `head` for what is computed, `tail` for what stays.
+    """
+
+    version: str
+    total: int = Field(ge=0)
+    head: int = Field(ge=0)
+    tail: int = Field(ge=0)
+    size_bytes: int = Field(ge=0)
+
+
 class Variant(Noun):
     """One model file in a package, with the evidence for it.
 
     `files` are the names inside the package's assets: one, or those of a model that is a folder.
     `preprocesses` has one for each input of the file. `golden` starts with the real samples.
+    `arena` is there for packagers that allocate it.
     """
 
     name: str
@@ -123,6 +143,7 @@ class Variant(Noun):
     measured: Measurement | None
     verdict: Verdict | None
     golden: tuple[GoldenSample, ...]
+    arena: Arena | None = None
 
     @property
     def status(self) -> Status:

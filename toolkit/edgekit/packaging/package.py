@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from edgekit.core.run import Run
 from edgekit.errors import UsageError
-from edgekit.packaging import bundle, packagers, signature
+from edgekit.packaging import arena, bundle, packagers, signature
 from edgekit.packaging.choose import Wish, choose, others
 from edgekit.packaging.content import gather
 from edgekit.packaging.manifest import manifest
@@ -37,7 +37,8 @@ def package(  # noqa: PLR0913 - what, for whom, and what is allowed
     With `variants` every other file of the same model and format that did not fail goes in too.
     With `key` the manifest is signed.
     Raises `UsageError` where there is nothing to choose, the file failed (unless `allow_failed`),
-    the kind cannot carry it, or it is no longer what the run recorded.
+    the kind cannot carry it, or it is no longer what the run recorded; for kinds that allocate also
+    what `arena.measured` raises.
     """
     packager = packagers.load(wish.kind)
     first = choose(run, wish, packager, artifact=artifact, model=model, allow_failed=allow_failed)
@@ -52,6 +53,8 @@ def package(  # noqa: PLR0913 - what, for whom, and what is allowed
         failed_allowed=first.failed,
     )
     _check_taken(content, packager)
+    if isinstance(packager, packagers.Allocating):
+        content = arena.measured(content)
     return write(content, packager, output, key)
 
 

@@ -1,4 +1,3 @@
-import re
 from pathlib import Path
 
 import pytest
@@ -7,8 +6,6 @@ from edgekit.errors import MissingExtraError, RuntimeFailedError, UsageError
 from edgekit.formats.tflite import micro
 from edgekit.system import process
 
-STUB = "stubs/tensorflow/lite/micro/micro_mutable_op_resolver.h"
-MICRO = Path(__file__).parents[3] / "integration" / "micro"
 FACTS = {"version": "1-gabc", "total": 1600, "head": 1000, "tail": 600}
 
 
@@ -72,10 +69,3 @@ def test_what_the_library_prints_is_read(tmp_path):
     error = micro._refusal(RuntimeError("TFLM failed"), log)
     assert "Arena allocation head 7" in error.message
     assert not isinstance(error, UsageError)
-
-
-def test_every_method_stands_in_the_stub_of_the_header():
-    stub = (MICRO / STUB).read_text()
-    assert sorted(
-        f"Add{name}" for name in re.findall(r"^  STUB_ADD\((\w+)\)", stub, re.MULTILINE)
-    ) == sorted(micro.METHODS.values())

@@ -4,7 +4,7 @@
 starts no process, and never chooses what it packages.
 """
 
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 
 from edgekit.system.plugins import Door
 
@@ -60,6 +60,13 @@ class Finishing(Protocol):
     def finish(self, files: dict[str, bytes]) -> dict[str, bytes]:
         """Return the files that are made from `files`, by their paths."""
         ...
+
+
+@runtime_checkable
+class Allocating(Protocol):
+    """A packager whose code gives a model its memory: each variant of its content has an arena."""
+
+    NEEDS_ARENA: Literal[True]
 
 
 _PACKAGERS = Door[Packager]("kind of package", __name__)

@@ -11,15 +11,16 @@ import numpy as np
 from edgekit.core.artifact import Artifact
 from edgekit.core.preprocess import Preprocess
 from edgekit.core.tensor import TensorSpec
-from edgekit.errors import RuntimeFailedError, UsageError
-from edgekit.formats.tflite import micro
-from edgekit.packaging.nouns import VECTORS, Content, Dependency, GoldenTensor, Variant
+from edgekit.errors import UsageError
+from edgekit.packaging.nouns import Arena, Content, Dependency, Variant
 from edgekit.packaging.packagers.microcontroller import golden as micro_golden
+from edgekit.packaging.packagers.microcontroller.operators import METHODS
 from edgekit.packaging.render import render
 
 SUFFIX = ".zip"
 FORMATS = ("tflite",)
 TAKES = ("image", "tensors")
+NEEDS_ARENA = True
 
 KIND = "microcontroller"
 TYPES = {
@@ -45,7 +46,7 @@ def refusal(artifact: Artifact) -> str | None:
         )
     if recipe.weight == "float16":
         return "TensorFlow Lite Micro has no kernels for float16 weights"
-    if unknown := sorted(set(artifact.op_histogram) - set(micro.METHODS)):
+    if unknown := sorted(set(artifact.op_histogram) - set(METHODS)):
         return f"no method of TensorFlow Lite Micro is known that adds {', '.join(unknown)}"
     for spec in (*artifact.inputs, *artifact.outputs):
         if spec.dtype not in TYPES:
@@ -66,11 +67,7 @@ def home(content: Content) -> str:
 
 
 def files(content: Content) -> dict[str, bytes]:
-    """Return the library's sources, the self-test, and in `extras/` the assets.
-
-    Raises `RuntimeFailedError` where TensorFlow Lite Micro refuses a file, or computes something
-    else than was validated; `MissingExtraError` where it is not installed.
-    """
+    """Return the library's sources, the self-test, and in `extras/` the assets."""
     values = _values(content)
     ns, api = values["ns"], values["api"]
     parts = ["types", "tensor", "frame", "preprocess", "crc32", "variants", "runner", "golden"]
@@ -99,7 +96,7 @@ def files(content: Content) -> dict[str, bytes]:
 
 def dependencies(content: Content) -> tuple[Dependency, ...]:
     """Return TensorFlow Lite Micro, in the version that the file was run in."""
-    version = _ran(content, content.first).version
+    version = _arena(content.first).version
     commit = version.rpartition("-g")[2]
     return (
         Dependency(
@@ -142,7 +139,7 @@ class _Model(NamedTuple):
     constant: str
     size: int
     crc32: str
-    arena: micro.Ran
+    arena: Arena
     specs: tuple[_Spec, ...]
     outputs: tuple[str, ...]
     model: str
@@ -178,7 +175,7 @@ def _values(content: Content) -> dict[str, Any]:
         "input_names": [_plain(spec.name) for spec in first.artifact.named_inputs],
         "most_side": max(MOST_SIDE, golden["longest_side"]),
         "tflm": models[first.name].arena.version,
-        "arena_bytes": max(one.arena.arena_bytes for one in models.values()),
+        "arena_bytes": max(one.arena.size_bytes for one in models.values()),
         "ops": _ops(content.variants),
         "variants": list(models.values()),
         "by_quality": [models[variant.name] for variant in content.by_quality],
@@ -198,7 +195,7 @@ def _model(variant: Variant, content: Content) -> _Model:
         constant=f"kVariant{pascal}",
         size=len(data),
         crc32=f"0x{zlib.crc32(data):08X}U",
-        arena=_ran(content, variant),
+        arena=_arena(variant),
         specs=tuple(_spec(preprocess, tensor) for preprocess, tensor in pairs),
         outputs=tuple(map(_tensor, variant.artifact.outputs)),
         model=micro_golden.bytes_literal(data),
@@ -264,7 +261,7 @@ def _whole(preprocesses: tuple[Preprocess, ...]) -> str | None:
 
 def _ops(variants: tuple[Variant, ...]) -> list[str]:
     """Return the resolver's methods for all variants: it is one type for all of them."""
-    return sorted({micro.METHODS[op] for each in variants for op in each.artifact.op_histogram})
+    return sorted({METHODS[op] for each in variants for op in each.artifact.op_histogram})
 
 
 def _plain(name: str) -> str:
@@ -283,30 +280,6 @@ def _text(text: str) -> str:
     return "".join(b.decode() if plain.fullmatch(b) else f"\\{b[0]:03o}" for b in encoded)
 
 
-def _ran(content: Content, variant: Variant) -> micro.Ran:
-    """Return what TensorFlow Lite Micro makes of a variant's golden inputs, held to its outputs."""
-    vectors, samples = content.assets[VECTORS], micro_golden.real_samples(variant)
-    inputs = tuple(
-        tuple(micro_golden.data_of(one, vectors) for one in sample.inputs) for sample in samples
-    )
-    outputs = len(variant.artifact.outputs)
-    ran = micro.run(content.assets[variant.file], inputs, outputs)
-    for k, (sample, got) in enumerate(zip(samples, ran.outputs, strict=True)):
-        for expected, data in zip(sample.outputs, got, strict=True):
-            _check_output(variant, k, expected, vectors, data)
-    return ran
-
-
-def _check_output(
-    variant: Variant, number: int, expected: GoldenTensor, vectors: bytes, data: bytes
-) -> None:
-    want = expected.array(vectors).astype(np.float64).ravel()
-    got = np.frombuffer(data, expected.dtype).astype(np.float64)
-    difference = float(np.abs(got - want).max(initial=0)) if got.shape == want.shape else np.nan
-    if not difference <= expected.tolerance:
-        raise RuntimeFailedError(
-            f"got outputs of {variant.artifact.label} from TensorFlow Lite Micro that differ by "
-            f"{difference:.3g} from the validated ones for sample {number}, expected at most "
-            f"{expected.tolerance:.3g}",
-            "package another file of the run",
-        )
+def _arena(variant: Variant) -> Arena:
+    assert variant.arena, "the content of a packager that allocates has arenas"
+    return variant.arena

@@ -6,13 +6,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from edgekit.core.tensor import Array
-from edgekit.errors import UsageError
 from edgekit.packaging.nouns import (
     VECTORS,
     Content,
     GoldenSample,
     GoldenTensor,
-    Variant,
     all_alike,
     probe_of,
     real_of,
@@ -64,7 +62,7 @@ def golden(content: Content, constants: dict[str, str]) -> dict[str, Any]:
     `constants` has the C++ name of each variant.
     """
     arrays, kept = _Arrays(), 1
-    most = max(len(real_samples(variant)) for variant in content.variants)
+    most = max(len(real_of(variant.golden)) for variant in content.variants)
     for count in range(1, most + 1):
         tried = _Arrays()
         _samples(content, constants, count, tried)
@@ -93,29 +91,13 @@ def bytes_literal(data: bytes) -> str:
     return "".join("".join(words[byte] for byte in line) + "\n" for line in lines)
 
 
-def real_samples(variant: Variant) -> tuple[GoldenSample, ...]:
-    """Return the samples that the model was asked about. Raises `UsageError` where it was not."""
-    found = real_of(variant.golden)
-    if not any(sample.outputs for sample in found):
-        raise UsageError(
-            f"got no outputs of {variant.artifact.label}, expected some to hold a device against",
-            "package a file that was run",
-        )
-    return found
-
-
-def data_of(tensor: GoldenTensor, vectors: bytes) -> bytes:
-    """Return the bytes of a golden array."""
-    return vectors[tensor.offset : tensor.offset + tensor.size_bytes]
-
-
 def _samples(
     content: Content, constants: dict[str, str], count: int, arrays: _Arrays
 ) -> list[dict[str, Any]]:
     """Return each variant with its first `count` real samples and the probe."""
     vectors, found = content.assets[VECTORS], []
     for variant in content.variants:
-        real = real_samples(variant)[:count]
+        real = real_of(variant.golden)[:count]
         named = [(f"sample {k}", sample) for k, sample in enumerate(real)]
         if probe := probe_of(variant.golden):
             named.append(("the probe", probe))
@@ -139,14 +121,14 @@ def _probe_bytes(content: Content) -> int:
     """Return the bytes of the probe's picture and of the inputs that are made of it."""
     vectors = content.assets[VECTORS]
     tensors = [one for probe in _probes(content) for one in (*probe.samples, *probe.inputs)]
-    return sum(map(len, {data_of(one, vectors) for one in tensors}))
+    return sum(map(len, {one.data(vectors) for one in tensors}))
 
 
 def _longest_side(content: Content, kept: int) -> int:
     """Return the longest side of the pictures that the self-test preprocesses."""
     if not content.takes_image:
         return 0
-    real = (sample for variant in content.variants for sample in real_samples(variant)[:kept])
+    real = (sample for variant in content.variants for sample in real_of(variant.golden)[:kept])
     pictures = (sample.samples[0] for sample in (*real, *_probes(content)))
     return max(max(picture.shape[:2]) for picture in pictures)
 
@@ -159,7 +141,7 @@ def _sample(
     label: str, sample: GoldenSample, vectors: bytes, arrays: _Arrays, content: Content
 ) -> _Sample:
     def literal(tensor: GoldenTensor) -> str:
-        return f"{{{arrays.name(data_of(tensor, vectors))}, {tensor.tolerance!r}}}"
+        return f"{{{arrays.name(tensor.data(vectors))}, {tensor.tolerance!r}}}"
 
     frame = ""
     values: tuple[str, ...] = ()
@@ -170,7 +152,7 @@ def _sample(
         turned = sample.orientation
         frame = _frame(pixels.tobytes(), pixels, form, first.tolerance, arrays, turned)
     else:
-        values = tuple(arrays.name(data_of(each, vectors)) for each in sample.samples)
+        values = tuple(arrays.name(each.data(vectors)) for each in sample.samples)
     return _Sample(
         name=label,
         frame=frame,

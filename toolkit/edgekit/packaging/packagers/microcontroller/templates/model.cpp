@@ -29,7 +29,7 @@ alignas(16) const unsigned char kModel[] = {
 }  // namespace
 
 const Variant [[ variant.constant ]] = {
-    "[[ variant.name ]]", kModel, sizeof(kModel), [[ variant.crc32 ]], [[ variant.arena.arena_bytes ]], kInputSpecs, kOutputSpecs,
+    "[[ variant.name ]]", kModel, sizeof(kModel), [[ variant.crc32 ]], [[ variant.arena.size_bytes ]], kInputSpecs, kOutputSpecs,
 };
 
 }  // namespace [[ ns ]]
