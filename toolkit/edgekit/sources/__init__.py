@@ -1,5 +1,5 @@
-"""Where models come from.
+"""What the user means by MODEL, and the card that belongs to it.
 
-A source is a module with `SUFFIXES`, `HUB`, `LAYOUT` (how its models take images, unless their card
-says otherwise), `PACKAGES` and `load(source, card, *, trust, seed) -> FloatModel`.
+`pipeline` and `cli` come in here. A source is found and named without a framework: nothing here
+ever loads a model.
 """

@@ -1,4 +1,3 @@
-
 import pytest
 
 from edgekit.errors import MissingExtraError, RuntimeFailedError, UsageError

@@ -10,7 +10,6 @@ from edgekit.core.artifact import FloatModel, ModelSource
 from edgekit.core.card import ModelCard
 from edgekit.core.tensor import Arrays, TensorSpec
 from edgekit.errors import ModelLoadError
-from edgekit.formats.torchscript import graph as script_graph
 
 HUB = "torch"
 LAYOUT: Literal["NCHW"] = "NCHW"
@@ -200,7 +199,9 @@ def _flattened(module: Any, ref: str) -> Any:
             return tuple(value for _, value in named(self.inner(*inputs), ref))
 
     takes = inspect.signature(module.forward).parameters
-    Flat.forward.__signature__ = script_graph.signature(list(takes))  # type: ignore[attr-defined]
+    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    plain = [inspect.Parameter(name, kind) for name in ("self", *takes)]
+    Flat.forward.__signature__ = inspect.Signature(plain)  # type: ignore[attr-defined]
     flat = Flat()
     # An exported program is fixed as it is, and refuses to be told so.
     flat.training = False

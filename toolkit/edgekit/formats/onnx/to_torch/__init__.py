@@ -2,7 +2,8 @@
 
 Every node is translated by a converter, a function registered for the op's name and domain; the
 families of converters are the other modules of this package. Whatever can be known while building
-(shapes, axes, pads, weights in another layout) is computed while building.
+(shapes, axes, pads, weights in another layout) is computed while building. `pipeline` calls it
+where an exporter takes PyTorch models only; it never runs the model.
 """
 
 from typing import Any

@@ -1,4 +1,7 @@
-"""A Gradle library module with Kotlin API, and an `.aar` of the model for a Maven repository."""
+"""A Gradle library module with Kotlin API, and an `.aar` of the model for a Maven repository.
+
+The door of `packagers` calls it. It never runs Gradle or a Kotlin compiler.
+"""
 
 import hashlib
 from collections.abc import Iterable

@@ -1,4 +1,7 @@
-"""A Swift package for Apple's platforms: the model, its preprocessing as code, and a self-test."""
+"""A Swift package for Apple's platforms: the model, its preprocessing as code, and a self-test.
+
+The door of `packagers` calls it. It never runs a Swift compiler.
+"""
 
 import re
 

@@ -1,4 +1,7 @@
-"""A Python wheel for boards: the model behind a small API and `python -m NAME`."""
+"""A Python wheel for boards: the model behind a small API and `python -m NAME`.
+
+The door of `packagers` calls it. It never runs pip, and its sources never import edgekit.
+"""
 
 import base64
 import csv

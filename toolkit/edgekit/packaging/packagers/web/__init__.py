@@ -1,4 +1,7 @@
-"""An npm package for browsers: LiteRT.js or ONNX Runtime in WebAssembly, and a demo page."""
+"""An npm package for browsers: LiteRT.js or ONNX Runtime in WebAssembly, and a demo page.
+
+The door of `packagers` calls it. It never runs npm or a browser.
+"""
 
 import hashlib
 import html
