@@ -5,13 +5,16 @@ The marks are `[[ name ]]`, `[% if … %]` and `[# comment #]`: braces belong to
 
 import functools
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import jinja2
 
 ROOT = Path(__file__).parent / "packagers"
 
 
 @functools.cache
-def _environment(kind: str) -> Any:
+def _environment(kind: str) -> "jinja2.Environment":
     import jinja2
 
     return jinja2.Environment(
@@ -30,7 +33,6 @@ def _environment(kind: str) -> Any:
     )
 
 
-def render(kind: str, template: str, **values: Any) -> bytes:
+def render(kind: str, template: str, **values: object) -> bytes:
     """Return one source file, UTF-8. A value that a template asks for and does not get raises."""
-    text: str = _environment(kind).get_template(template).render(**values)
-    return text.encode()
+    return _environment(kind).get_template(template).render(**values).encode()

@@ -5,7 +5,7 @@ A package may be anybody's. Nothing of it is written or run before all of it was
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 from pydantic import ValidationError
@@ -58,7 +58,7 @@ class Verified(Noun):
         """Return the checks that failed."""
         return tuple(check for check in self.checks if check.status == "FAILED")
 
-    def record(self) -> dict[str, Any]:
+    def record(self) -> dict[str, object]:
         """Return all of it as plain data."""
         findings = [check.model_dump(mode="json") for check in self.findings]
         return {**self.model_dump(mode="json"), "ok": not findings, "findings": findings}
@@ -245,7 +245,7 @@ def _file_problems(opened: _Opened) -> Iterator[str]:
 
 def _finished(opened: _Opened, others: dict[str, bytes]) -> dict[str, bytes] | None:
     """Return the files that the packager makes from all the others; None where it cannot."""
-    if not hasattr(opened.packager, "finish"):
+    if not isinstance(opened.packager, packagers.Finishing):
         return {}
     try:
         made: dict[str, bytes] = opened.packager.finish(others)

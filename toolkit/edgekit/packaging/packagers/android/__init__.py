@@ -5,7 +5,7 @@ The door of `packagers` calls it. It never runs Gradle or a Kotlin compiler.
 
 import hashlib
 from collections.abc import Iterable
-from typing import Any
+from typing import NamedTuple
 
 from edgekit.core.artifact import Artifact
 from edgekit.core.preprocess import Preprocess
@@ -71,6 +71,58 @@ minAndroidGradlePluginVersion=1.0.0
 coreLibraryDesugaringEnabled=false
 """
 NO_CLASSES = {"META-INF/MANIFEST.MF": b"Manifest-Version: 1.0\r\n\r\n"}
+
+
+class _Border(NamedTuple):
+    """An input or output of a model file, as Kotlin."""
+
+    name: str
+    shape: str
+    dtype: str
+    quantization: str
+
+
+class _Spec(NamedTuple):
+    """How one input is made, as Kotlin."""
+
+    border: _Border
+    colour: str
+    height: str
+    width: str
+    fit: str
+    interpolation: str
+    scale: str
+    mean: str
+    std: str
+    layout: str
+    takes: str
+
+
+class _Golden(NamedTuple):
+    """One golden sample, as Kotlin. `real` are its values."""
+
+    image: str
+    is_probe: str
+    orientation: int
+    top: str
+    label: str
+    real: str
+    samples: str
+    inputs: str
+    outputs: str
+
+
+class _Variant(NamedTuple):
+    """One variant, as Kotlin."""
+
+    name: str
+    function: str
+    file: str
+    size_bytes: int
+    sha256: str
+    inputs: list[_Spec]
+    outputs: list[_Border]
+    golden: list[_Golden]
 
 
 def refusal(artifact: Artifact) -> str | None:
@@ -202,7 +254,7 @@ def _aar_files(content: Content, rules: bytes) -> dict[str, bytes]:
     }
 
 
-def _variants(content: Content) -> list[dict[str, Any]]:
+def _variants(content: Content) -> list[_Variant]:
     """Return each variant as Kotlin literals, the default first."""
     return [_variant(content, number, each) for number, each in enumerate(content.variants)]
 
@@ -222,66 +274,65 @@ def _character(character: str) -> str:
     return "".join(f"\\u{pair}" for pair in pairs)
 
 
-def _variant(content: Content, number: int, variant: Variant) -> dict[str, Any]:
+def _variant(content: Content, number: int, variant: Variant) -> _Variant:
     data = content.assets[variant.file]
     specs = zip(variant.preprocesses, variant.artifact.named_inputs, strict=True)
-    return {
-        "name": _text(variant.name),
+    return _Variant(
+        name=_text(variant.name),
         # Not the recipe's name: that may hold what Kotlin has no use for.
-        "function": f"variant{number}",
-        "file": _text(variant.file),
-        "size_bytes": len(data),
-        "sha256": hashlib.sha256(data).hexdigest(),
-        "inputs": [_spec(preprocess, spec) for preprocess, spec in specs],
-        "outputs": [_border(spec) for spec in variant.artifact.outputs],
-        "golden": [
+        function=f"variant{number}",
+        file=_text(variant.file),
+        size_bytes=len(data),
+        sha256=hashlib.sha256(data).hexdigest(),
+        inputs=[_spec(preprocess, spec) for preprocess, spec in specs],
+        outputs=[_border(spec) for spec in variant.artifact.outputs],
+        golden=[
             _golden(content, sample, is_probe=sample is probe_of(variant.golden))
             for sample in variant.golden
         ],
-    }
+    )
 
 
-def _spec(preprocess: Preprocess, spec: TensorSpec) -> dict[str, Any]:
-    return {
-        "border": _border(spec),
-        "colour": f"Colour.{preprocess.colour}" if preprocess.colour else "null",
-        "height": preprocess.height or "null",
-        "width": preprocess.width or "null",
-        "fit": preprocess.fit.upper(),
-        "interpolation": preprocess.interpolation.upper(),
-        "scale": repr(preprocess.scale),
-        "mean": _listed(map(repr, preprocess.mean)),
-        "std": _listed(map(repr, preprocess.std)),
-        "layout": preprocess.layout,
-        "takes": preprocess.dtype.upper(),
-    }
+def _spec(preprocess: Preprocess, spec: TensorSpec) -> _Spec:
+    return _Spec(
+        border=_border(spec),
+        colour=f"Colour.{preprocess.colour}" if preprocess.colour else "null",
+        height=str(preprocess.height or "null"),
+        width=str(preprocess.width or "null"),
+        fit=preprocess.fit.upper(),
+        interpolation=preprocess.interpolation.upper(),
+        scale=repr(preprocess.scale),
+        mean=_listed(map(repr, preprocess.mean)),
+        std=_listed(map(repr, preprocess.std)),
+        layout=preprocess.layout,
+        takes=preprocess.dtype.upper(),
+    )
 
 
-def _border(spec: TensorSpec) -> dict[str, str]:
+def _border(spec: TensorSpec) -> _Border:
     scaled = spec.scale is not None and spec.zero_point is not None
-    return {
-        "name": _text(spec.name),
+    return _Border(
+        name=_text(spec.name),
         # An app hands over one sample at a time.
-        "shape": _listed(1 if size < 0 else size for size in spec.shape),
-        "dtype": spec.dtype.upper(),
-        "quantization": f"Quantization({spec.scale!r}, {spec.zero_point})" if scaled else "null",
-    }
+        shape=_listed(1 if size < 0 else size for size in spec.shape),
+        dtype=spec.dtype.upper(),
+        quantization=f"Quantization({spec.scale!r}, {spec.zero_point})" if scaled else "null",
+    )
 
 
-def _golden(content: Content, sample: GoldenSample, *, is_probe: bool) -> dict[str, Any]:
+def _golden(content: Content, sample: GoldenSample, *, is_probe: bool) -> _Golden:
     top = sample.top
-    return {
-        "image": _text(sample.image) if sample.image else "null",
-        "is_probe": "true" if is_probe else "false",
-        "orientation": sample.orientation,
-        "top": "null" if top is None else top,
-        "label": "null" if top is None else _text(_label(content, top)),
-        # Not "values": to a template that is a method of the dictionary.
-        "real": _listed(map(_golden_tensor, sample.values)),
-        "samples": _listed(map(_golden_tensor, sample.samples)),
-        "inputs": _listed(map(_golden_tensor, sample.inputs)),
-        "outputs": _listed(map(_golden_tensor, sample.outputs)),
-    }
+    return _Golden(
+        image=_text(sample.image) if sample.image else "null",
+        is_probe="true" if is_probe else "false",
+        orientation=sample.orientation,
+        top="null" if top is None else str(top),
+        label="null" if top is None else _text(_label(content, top)),
+        real=_listed(map(_golden_tensor, sample.values)),
+        samples=_listed(map(_golden_tensor, sample.samples)),
+        inputs=_listed(map(_golden_tensor, sample.inputs)),
+        outputs=_listed(map(_golden_tensor, sample.outputs)),
+    )
 
 
 def _label(content: Content, index: int) -> str:
@@ -293,5 +344,5 @@ def _golden_tensor(golden: GoldenTensor) -> str:
     return f"tensor(DType.{golden.dtype.upper()}, {shape}, {golden.offset}, {golden.tolerance!r})"
 
 
-def _listed(values: Iterable[Any]) -> str:
+def _listed(values: Iterable[object]) -> str:
     return ", ".join(map(str, values))

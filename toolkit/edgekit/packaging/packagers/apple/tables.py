@@ -2,7 +2,7 @@
 
 import hashlib
 import math
-from typing import Any
+from typing import NamedTuple
 
 from edgekit.core.preprocess import Preprocess
 from edgekit.core.tensor import TensorSpec
@@ -19,6 +19,43 @@ from edgekit.packaging.nouns import (
 from edgekit.packaging.render import render
 
 COLOURS = {"L": ".grey", "RGB": ".rgb", "BGR": ".bgr"}
+
+
+class _Input(NamedTuple):
+    """How one input is made, as Swift."""
+
+    tensor: str
+    image: str
+    scale: str
+    mean: str
+    std: str
+    is_cast: str
+
+
+class _Sample(NamedTuple):
+    """One golden sample, as Swift."""
+
+    image: str
+    orientation: int
+    is_probe: str
+    samples: str
+    inputs: str
+    outputs: str
+    values: str
+    top: str
+
+
+class _Variant(NamedTuple):
+    """One variant, as Swift."""
+
+    name: str
+    file: str
+    size_bytes: int
+    inputs: list[_Input]
+    outputs: list[str]
+    files: list[str]
+    golden: list[_Sample]
+    is_alike: str
 
 
 def string(text: str) -> str:
@@ -60,24 +97,24 @@ def _truth(value: object) -> str:
     return "true" if value else "false"
 
 
-def _variant(variant: Variant, content: Content) -> dict[str, Any]:
+def _variant(variant: Variant, content: Content) -> _Variant:
     artifact = variant.artifact
-    return {
-        "name": string(variant.name),
-        "file": string(variant.file),
-        "size_bytes": artifact.size_bytes,
-        "inputs": [
+    return _Variant(
+        name=string(variant.name),
+        file=string(variant.file),
+        size_bytes=artifact.size_bytes,
+        inputs=[
             _input(preprocess, spec, takes_image=content.takes_image)
             for preprocess, spec in zip(variant.preprocesses, artifact.inputs, strict=True)
         ],
-        "outputs": list(map(_tensor, artifact.outputs)),
-        "files": [_file(path, content.assets[path]) for path in variant.files],
-        "golden": [
+        outputs=list(map(_tensor, artifact.outputs)),
+        files=[_file(path, content.assets[path]) for path in variant.files],
+        golden=[
             _sample(sample, is_probe=sample is probe_of(variant.golden))
             for sample in variant.golden
         ],
-        "is_alike": _truth(all_alike(variant.golden, content.assets[VECTORS])),
-    }
+        is_alike=_truth(all_alike(variant.golden, content.assets[VECTORS])),
+    )
 
 
 def _file(path: str, data: bytes) -> str:
@@ -96,15 +133,15 @@ def _tensor(spec: TensorSpec) -> str:
     )
 
 
-def _input(preprocess: Preprocess, spec: TensorSpec, *, takes_image: bool) -> dict[str, str]:
-    return {
-        "tensor": _tensor(spec),
-        "image": _image(preprocess) if takes_image else "nil",
-        "scale": number(preprocess.scale),
-        "mean": f"[{', '.join(map(number, preprocess.mean))}]",
-        "std": f"[{', '.join(map(number, preprocess.std))}]",
-        "is_cast": _truth(preprocess.dtype != "float32"),
-    }
+def _input(preprocess: Preprocess, spec: TensorSpec, *, takes_image: bool) -> _Input:
+    return _Input(
+        tensor=_tensor(spec),
+        image=_image(preprocess) if takes_image else "nil",
+        scale=number(preprocess.scale),
+        mean=f"[{', '.join(map(number, preprocess.mean))}]",
+        std=f"[{', '.join(map(number, preprocess.std))}]",
+        is_cast=_truth(preprocess.dtype != "float32"),
+    )
 
 
 def _image(preprocess: Preprocess) -> str:
@@ -116,17 +153,17 @@ def _image(preprocess: Preprocess) -> str:
     )
 
 
-def _sample(sample: GoldenSample, *, is_probe: bool) -> dict[str, str]:
-    return {
-        "image": string(sample.image or ""),
-        "orientation": str(sample.orientation),
-        "is_probe": _truth(is_probe),
-        "samples": ", ".join(map(_golden, sample.samples)),
-        "inputs": ", ".join(map(_golden, sample.inputs)),
-        "outputs": ", ".join(map(_golden, sample.outputs)),
-        "values_": ", ".join(map(_golden, sample.values)),
-        "top": "nil" if sample.top is None else str(sample.top),
-    }
+def _sample(sample: GoldenSample, *, is_probe: bool) -> _Sample:
+    return _Sample(
+        image=string(sample.image or ""),
+        orientation=sample.orientation,
+        is_probe=_truth(is_probe),
+        samples=", ".join(map(_golden, sample.samples)),
+        inputs=", ".join(map(_golden, sample.inputs)),
+        outputs=", ".join(map(_golden, sample.outputs)),
+        values=", ".join(map(_golden, sample.values)),
+        top="nil" if sample.top is None else str(sample.top),
+    )
 
 
 def _golden(tensor: GoldenTensor) -> str:

@@ -7,7 +7,7 @@ import json
 import re
 import zlib
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -71,14 +71,14 @@ def home(content: Content) -> str:
 
 def files(content: Content) -> dict[str, bytes]:
     """Return the library's sources, the self-test, and in `extras/` the assets."""
-    values = _values(content)
-    ns, api = values["ns"], values["api"]
+    library = _library(content)
+    ns, api, values = library.ns, library.api, library.values()
     parts = ["types", "tensor", "frame", "preprocess", "crc32", "variants", "runner", "golden"]
-    parts += ["selftest", api, *(["labels"] if values["labelled"] else [])]
+    parts += ["selftest", api, *(["labels"] if library.labelled else [])]
     templates = {
         f"src/{ns}/{part}.{end}": f"{part}.{end}" for part in parts for end in ("h", "cpp")
     }
-    models = {f"src/{ns}/model_{one.identifier}.cpp": one for one in values["variants"]}
+    models = {f"src/{ns}/model_{one.identifier}.cpp": one for one in library.variants}
     templates |= {
         f"src/{ns}.h": "umbrella.h",
         "selftest/main.cpp": "main.cpp",
@@ -113,7 +113,7 @@ def dependencies(content: Content) -> tuple[Dependency, ...]:
 
 def usage(content: Content) -> str:
     """Return how to add the library, call it and run its self-test, and what was not checked."""
-    return render(KIND, "usage.md", **_values(content)).decode()
+    return render(KIND, "usage.md", **_library(content).values()).decode()
 
 
 class _Spec(NamedTuple):
@@ -148,43 +148,81 @@ class _Model(NamedTuple):
     model: str
 
 
-def _values(content: Content) -> dict[str, Any]:
-    """Return all that the templates ask for."""
+class _Library(NamedTuple):
+    """All that the templates ask for, with what `proof` holds.
+
+    `ns` is the namespace, `api` the name of what an app calls; `ops` are methods of the resolver.
+    """
+
+    ns: str
+    macro: str
+    pascal: str
+    title: str
+    version: str
+    author: str
+    sentence: str
+    api: str
+    labelled: bool
+    labels: list[str]
+    classes: int
+    inputs: int
+    outputs: int
+    takes_image: bool
+    value_types: list[str]
+    whole: str | None
+    channels: int
+    least_side: int
+    input_names: list[str]
+    most_side: int
+    tflm: str
+    arena_bytes: int
+    ops: list[str]
+    variants: list[_Model]
+    by_quality: list[_Model]
+    large: int
+    proof: micro_golden.Golden
+
+    def values(self) -> dict[str, object]:
+        """Return all of it by name."""
+        return {**self._asdict(), **self.proof._asdict()}
+
+
+def _library(content: Content) -> _Library:
     snake = content.names.snake
     ns = snake if snake.endswith("_model") else f"{snake}_model"
     models = {variant.name: _model(variant, content) for variant in content.variants}
     first = content.first
     specs = models[first.name].specs
     golden = micro_golden.golden(content, {key: one.constant for key, one in models.items()})
-    return {
-        "ns": ns,
-        "macro": ns.upper(),
-        "pascal": content.names.pascal,
-        "title": json.dumps(content.card.name),
-        "version": content.version,
-        "author": "unknown",
-        "sentence": " ".join(content.card.description.split()) or "A model for microcontrollers.",
-        "api": "classifier" if content.is_classifier else "predictor",
-        "labelled": content.is_classifier and bool(content.labels),
-        "labels": [_text(label) for label in content.labels],
-        "classes": _elements(first.artifact.outputs[0]),
-        "inputs": len(first.artifact.inputs),
-        "outputs": len(first.artifact.outputs),
-        "takes_image": content.takes_image,
-        "value_types": [_value_type(each) for each in first.preprocesses],
-        "whole": _whole(first.preprocesses),
-        "channels": 1 if specs[0].colour == "kGrey" else 3,
-        "least_side": max(1, min(specs[0].width, specs[0].height)),
-        "input_names": [_plain(spec.name) for spec in first.artifact.named_inputs],
-        "most_side": max(MOST_SIDE, golden["longest_side"]),
-        "tflm": models[first.name].arena.version,
-        "arena_bytes": max(one.arena.size_bytes for one in models.values()),
-        "ops": _ops(content.variants),
-        "variants": list(models.values()),
-        "by_quality": [models[variant.name] for variant in content.by_quality],
-        "large": micro_golden.GOLDEN_BYTES,
-        **golden,
-    }
+    return _Library(
+        ns=ns,
+        macro=ns.upper(),
+        pascal=content.names.pascal,
+        title=json.dumps(content.card.name),
+        version=content.version,
+        author="unknown",
+        sentence=" ".join(content.card.description.split()) or "A model for microcontrollers.",
+        api="classifier" if content.is_classifier else "predictor",
+        labelled=content.is_classifier and bool(content.labels),
+        labels=[_text(label) for label in content.labels],
+        classes=_elements(first.artifact.outputs[0]),
+        inputs=len(first.artifact.inputs),
+        outputs=len(first.artifact.outputs),
+        takes_image=content.takes_image,
+        value_types=[_value_type(each) for each in first.preprocesses],
+        whole=_whole(first.preprocesses),
+        channels=1 if specs[0].colour == "kGrey" else 3,
+        least_side=max(1, min(specs[0].width, specs[0].height)),
+        input_names=[_plain(spec.name) for spec in first.artifact.named_inputs],
+        most_side=max(MOST_SIDE, golden.longest_side),
+        tflm=models[first.name].arena.version,
+        arena_bytes=max(one.arena.size_bytes for one in models.values()),
+        ops=_ops(content.variants),
+        variants=list(models.values()),
+        by_quality=[models[variant.name] for variant in content.by_quality],
+        large=micro_golden.GOLDEN_BYTES,
+        proof=golden,
+    )
 
 
 def _model(variant: Variant, content: Content) -> _Model:

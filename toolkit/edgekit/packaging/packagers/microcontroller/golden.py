@@ -1,7 +1,7 @@
 """Golden samples as C++: what the self-test of a package for microcontrollers carries."""
 
 import zlib
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -36,6 +36,33 @@ class _Sample(NamedTuple):
     top: int
 
 
+class _Samples(NamedTuple):
+    """One variant's golden samples, as C++. `constant` is the variant's name there."""
+
+    constant: str
+    samples: list[_Sample]
+    alike: str
+
+
+class Golden(NamedTuple):
+    """All that the templates ask for of the golden samples.
+
+    `formats` are frames in each of the pixel formats; `arrays` are the elements that all refer to,
+    `flash` bytes of them, `probe_flash` of those the probe's. `kept` is how many real samples of
+    `all` fit.
+    """
+
+    golden: list[_Samples]
+    formats: list[str]
+    arrays: list[str]
+    flash: int
+    probe_flash: int
+    longest_side: int
+    labels_crc32: str
+    kept: int
+    all: int
+
+
 class _Arrays:
     """The golden arrays, each kept once: variants share their pictures."""
 
@@ -56,7 +83,7 @@ class _Arrays:
         return [bytes_literal(data) for data in self._known]
 
 
-def golden(content: Content, constants: dict[str, str]) -> dict[str, Any]:
+def golden(content: Content, constants: dict[str, str]) -> Golden:
     """Return the golden samples as C++: as many as fit, at least one of each variant.
 
     `constants` has the C++ name of each variant.
@@ -71,17 +98,17 @@ def golden(content: Content, constants: dict[str, str]) -> dict[str, Any]:
         kept = count
     samples = _samples(content, constants, kept, arrays)
     formats = _formats(content, arrays) if content.takes_image else []
-    return {
-        "golden": samples,
-        "formats": formats,
-        "arrays": arrays.literals(),
-        "flash": arrays.size,
-        "probe_flash": _probe_bytes(content),
-        "longest_side": _longest_side(content, kept),
-        "labels_crc32": f"0x{zlib.crc32(_lines(content.labels)):08X}U",
-        "kept": kept,
-        "all": most,
-    }
+    return Golden(
+        golden=samples,
+        formats=formats,
+        arrays=arrays.literals(),
+        flash=arrays.size,
+        probe_flash=_probe_bytes(content),
+        longest_side=_longest_side(content, kept),
+        labels_crc32=f"0x{zlib.crc32(_lines(content.labels)):08X}U",
+        kept=kept,
+        all=most,
+    )
 
 
 def bytes_literal(data: bytes) -> str:
@@ -93,7 +120,7 @@ def bytes_literal(data: bytes) -> str:
 
 def _samples(
     content: Content, constants: dict[str, str], count: int, arrays: _Arrays
-) -> list[dict[str, Any]]:
+) -> list[_Samples]:
     """Return each variant with its first `count` real samples and the probe."""
     vectors, found = content.assets[VECTORS], []
     for variant in content.variants:
@@ -102,13 +129,8 @@ def _samples(
         if probe := probe_of(variant.golden):
             named.append(("the probe", probe))
         samples = [_sample(label, each, vectors, arrays, content) for label, each in named]
-        found.append(
-            {
-                "constant": constants[variant.name],
-                "samples": samples,
-                "alike": "true" if all_alike(real, vectors) else "false",
-            }
-        )
+        alike = "true" if all_alike(real, vectors) else "false"
+        found.append(_Samples(constants[variant.name], samples, alike))
     return found
 
 

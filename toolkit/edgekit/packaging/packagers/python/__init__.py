@@ -9,7 +9,6 @@ import hashlib
 import io
 import json
 import re
-from typing import Any
 
 from edgekit.core.artifact import Artifact
 from edgekit.core.preprocess import Preprocess
@@ -166,12 +165,12 @@ def _source(stem: str) -> bytes:
     return (ROOT / "python" / "templates" / f"{stem}.py").read_bytes()
 
 
-def _json(facts: dict[str, Any]) -> bytes:
+def _json(facts: dict[str, object]) -> bytes:
     # Python writes the shortest decimal that reads back as the same double.
     return (json.dumps(facts, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode()
 
 
-def _spec(content: Content) -> dict[str, Any]:
+def _spec(content: Content) -> dict[str, object]:
     lines = content.assets.get(LABELS)
     return {
         "name": content.card.name,
@@ -184,7 +183,7 @@ def _spec(content: Content) -> dict[str, Any]:
     }
 
 
-def _variant(variant: Variant, content: Content) -> dict[str, Any]:
+def _variant(variant: Variant, content: Content) -> dict[str, object]:
     artifact = variant.artifact
     pairs = zip(artifact.named_inputs, variant.preprocesses, strict=True)
     return {
@@ -203,11 +202,11 @@ def _variant(variant: Variant, content: Content) -> dict[str, Any]:
     }
 
 
-def _tensor(spec: TensorSpec) -> dict[str, Any]:
+def _tensor(spec: TensorSpec) -> dict[str, object]:
     return spec.model_dump(mode="json")
 
 
-def _steps(preprocess: Preprocess) -> dict[str, Any]:
+def _steps(preprocess: Preprocess) -> dict[str, object]:
     return preprocess.model_dump(mode="json")
 
 

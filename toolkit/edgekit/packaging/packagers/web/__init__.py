@@ -8,7 +8,7 @@ import html
 import json
 import math
 import re
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from edgekit.core.artifact import Artifact
 from edgekit.core.preprocess import Preprocess
@@ -167,7 +167,7 @@ def _title(content: Content) -> str:
     return f"{content.card.name} {content.version}"
 
 
-def _js(value: Any) -> str:
+def _js(value: object) -> str:
     """Return `value` as a JavaScript literal, ASCII; floats as they round-trip."""
     return json.dumps(value, indent=2, allow_nan=False)
 
@@ -214,7 +214,7 @@ def _spec(content: Content) -> bytes:
     )
 
 
-def _variant(variant: Variant) -> dict[str, Any]:
+def _variant(variant: Variant) -> dict[str, object]:
     return {
         "name": variant.name,
         "file": variant.file,
@@ -226,11 +226,11 @@ def _variant(variant: Variant) -> dict[str, Any]:
     }
 
 
-def _preprocess(preprocess: Preprocess) -> dict[str, Any]:
+def _preprocess(preprocess: Preprocess) -> dict[str, object]:
     return preprocess.model_dump(mode="json")
 
 
-def _tensor(spec: TensorSpec) -> dict[str, Any]:
+def _tensor(spec: TensorSpec) -> dict[str, object]:
     return {
         "name": spec.name,
         "shape": spec.shape,
@@ -259,7 +259,7 @@ def _golden(content: Content) -> bytes:
     )
 
 
-def _sample(sample: GoldenSample, *, is_probe: bool) -> dict[str, Any]:
+def _sample(sample: GoldenSample, *, is_probe: bool) -> dict[str, object]:
     return {
         "image": sample.image,
         "isProbe": is_probe,
@@ -272,7 +272,7 @@ def _sample(sample: GoldenSample, *, is_probe: bool) -> dict[str, Any]:
     }
 
 
-def _place(golden: GoldenTensor) -> dict[str, Any]:
+def _place(golden: GoldenTensor) -> dict[str, object]:
     return golden.model_dump(mode="json", include={"dtype", "shape", "offset", "tolerance"})
 
 

@@ -66,7 +66,7 @@ func packagedGolden[[ loop.index0 ]]() -> [GoldenSample] {
             samples: [ [[- sample.samples -]] ],
             inputs: [ [[- sample.inputs -]] ],
             outputs: [ [[- sample.outputs -]] ],
-            values: [ [[- sample.values_ -]] ],
+            values: [ [[- sample.values -]] ],
             top: [[ sample.top ]]
         )
     )

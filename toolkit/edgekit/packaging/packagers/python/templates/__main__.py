@@ -73,7 +73,7 @@ def _count(text: str) -> int:
 
 
 def _list_variants(as_json: bool) -> int:
-    def fact(variant: Variant) -> dict[str, Any]:
+    def fact(variant: Variant) -> dict:
         return {"name": variant.name, "file": variant.file, "size_bytes": variant.size_bytes}
 
     facts = [fact(variant) for variant in spec().variants]
@@ -114,12 +114,12 @@ def _files(wish: argparse.Namespace) -> int:
     return code
 
 
-def _classified(model: Any, path: Path, wish: argparse.Namespace) -> list[dict[str, Any]]:
+def _classified(model: Any, path: Path, wish: argparse.Namespace) -> list[dict]:
     found = model.classify(path, wish.top)
     return [{"file": str(path), "predictions": [prediction._asdict() for prediction in found]}]
 
 
-def _predicted(model: Any, path: Path) -> list[dict[str, Any]]:
+def _predicted(model: Any, path: Path) -> list[dict]:
     samples = [(path,)] if spec().takes_image else _samples(path, model.variant)
     answers = []
     for number, sample in enumerate(samples):
@@ -168,7 +168,7 @@ def _arrays(path: Path, variant: Variant) -> list[Any]:
     return arrays
 
 
-def _show(answers: list[dict[str, Any]]) -> None:
+def _show(answers: list[dict]) -> None:
     for answer in answers:
         for found in answer.get("predictions", ()):
             _print(f"{answer['file']}\t{found['score']:.6g}\t{found['label']}")

@@ -146,7 +146,7 @@ def _compared(number: int, got: list[Any], golden: list[Any]) -> _Worst:
     return worst
 
 
-def _array(facts: dict[str, Any]) -> Any:
+def _array(facts: dict) -> Any:
     """Return a golden array out of `golden/vectors.bin`: row-major, little-endian."""
     dtype = np.dtype(facts["dtype"]).newbyteorder("<")
     with (ASSETS / "golden" / "vectors.bin").open("rb") as file:
@@ -262,7 +262,7 @@ def _valued(variant: Variant) -> Pairs:
             yield number, values_of(variant, outputs), golden
 
 
-def _golden_values(variant: Variant, sample: dict[str, Any]) -> list[Any]:
+def _golden_values(variant: Variant, sample: dict) -> list[Any]:
     """Return where the real values stand: floats are their own."""
     is_real = all(tensor.dtype.startswith("float") for tensor in variant.outputs)
     return list(sample["values"] or (sample["outputs"] if is_real else ()))

@@ -60,7 +60,7 @@ class Variant(NamedTuple):
     outputs: tuple[Tensor, ...]
     is_compared: bool
     is_alike: bool
-    golden: tuple[dict[str, Any], ...]
+    golden: tuple[dict, ...]
 
     def ordered(self, values: Mapping[str, Any]) -> list[Any]:
         """Return values by input name in the file's order. Raises `ValueError` for other names."""
@@ -121,12 +121,12 @@ def labels() -> tuple[str, ...]:
     return tuple(line for line in text.split("\n") if line)
 
 
-def _variant(facts: dict[str, Any]) -> Variant:
+def _variant(facts: dict) -> Variant:
     inputs, outputs = (tuple(map(_tensor, facts.pop(key))) for key in ("inputs", "outputs"))
     return Variant(inputs=inputs, outputs=outputs, golden=tuple(facts.pop("golden")), **facts)
 
 
-def _tensor(facts: dict[str, Any]) -> Tensor:
+def _tensor(facts: dict) -> Tensor:
     steps = facts.pop("steps", None)
     shape = tuple(facts.pop("shape"))
     if steps is None:
