@@ -35,3 +35,11 @@ def test_nothing_is_chosen_where_all_failed():
 def test_an_unknown_artifact_is_a_key_error():
     with pytest.raises(KeyError):
         make.run().artifact("c" * 64)
+
+
+def test_the_best_evidence_is_shown_and_golden_vectors_come_from_who_kept_them():
+    host = make.measurement(golden="g.npz", golden_sha256="0" * 64)
+    device = make.measurement(grade=make.DEVICE, device="board:7")
+    run = make.run(measurements=[host, device])
+    assert run.measurement("a" * 64).device == "board:7"
+    assert run.with_golden("a" * 64).device == "local"

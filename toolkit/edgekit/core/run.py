@@ -81,6 +81,11 @@ class Run(Noun):
         mine = best_first(m for m in self.measurements if m.artifact_sha256 == sha256)
         return next((m for m in mine if m.kernels == kernels), mine[0] if mine else None)
 
+    def with_golden(self, sha256: str, kernels: str = "optimized") -> Measurement | None:
+        """Return the measurement of an artifact that kept golden vectors, preferring `kernels`."""
+        mine = [m for m in self.measurements if m.artifact_sha256 == sha256 and m.golden]
+        return next((m for m in mine if m.kernels == kernels), mine[0] if mine else None)
+
     def verdict(self, target: str, sha256: str) -> Verdict | None:
         """Return the verdict on an artifact for a target, or None: the target runs other files."""
         for verdict in self.verdicts:

@@ -219,8 +219,7 @@ def others(run: Run, first: Artifact, wish: Wish, packager: packagers.Packager) 
         alike = (artifact.format, artifact.card) == (first.format, first.card)
         verdict = run.verdict(wish.target.id, artifact.sha256) if wish.target else None
         failed = verdict is not None and verdict.status is Status.FAIL
-        measured = run.measurement(artifact.sha256)
-        ran = measured is not None and measured.golden is not None
+        ran = run.with_golden(artifact.sha256) is not None
         if artifact != first and alike and ran and not failed and not _carries(packager, artifact):
             found.append(artifact)
     return found

@@ -83,9 +83,10 @@ def _evidence(run: Run, run_folder: Path, artifact: Artifact, target: Target | N
     A file of a format that runs only on the device borrows the samples of another of its model:
     they prove decoding and preprocessing, and no output is expected.
     """
-    measured = run.measurement(artifact.sha256, target.kernels if target else "optimized")
-    if measured is not None and measured.golden is not None:
-        return _Evidence(measured, measured.input_names, _kept(measured, run_folder, artifact))
+    kernels = target.kernels if target else "optimized"
+    if proof := run.with_golden(artifact.sha256, kernels):
+        return _Evidence(proof, proof.input_names, _kept(proof, run_folder, artifact))
+    measured = run.measurement(artifact.sha256, kernels)
     if measured is not None and measured.error:
         raise UsageError(
             f"got {artifact.label}, which did not run: {measured.error.message}",
