@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 T ?= tests
 
-.PHONY: setup demo lint type test test-slow docs check bench conversions clean
+.PHONY: setup demo figures lint type test test-slow docs check bench conversions clean
 
 setup: $(VENV)/.installed
 
@@ -36,6 +36,11 @@ docs: setup
 	$(BIN)/python docs/generate.py
 
 check: lint type test
+
+# The README's table, from a run of the demo on this machine.
+figures: demo
+	$(BIN)/python docs/figures.py build/demo
+	$(BIN)/python docs/generate.py
 
 bench: setup
 	@test -n "$(DATA)" || { echo 'give DATA=FOLDER, a folder with Fashion-MNIST; see docs/results.md'; exit 2; }

@@ -1,4 +1,4 @@
-"""Writes what is made from the code: the command reference and the schema of a target.
+"""Writes what is made: the command reference, the schema of a target, the README's figures.
 
 Run by `make docs`; a test fails where the committed files are not what this gives.
 """
@@ -8,11 +8,14 @@ import io
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 from edgekit.cli.app import app
 from edgekit.pipeline import targets
 
 ROOT = Path(__file__).parents[1]
+FIGURES = ROOT / "docs" / "figures.json"
+BEGIN, END = "<!-- figures: make figures -->", "<!-- end of figures -->"
 VERBS = (
     "train",
     "convert",
@@ -32,9 +35,32 @@ def pages() -> dict[Path, str]:
     """Return the text of every generated file."""
     schema = json.dumps(targets.schema(), indent=2) + "\n"
     return {
+        ROOT / "README.md": _with_figures((ROOT / "README.md").read_text()),
         ROOT / "docs" / "cli.md": _reference(),
         ROOT / "targets" / "target.schema.json": schema,
     }
+
+
+def _with_figures(text: str) -> str:
+    """Return the README with the table of docs/figures.json between its marks."""
+    before, _, rest = text.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    return f"{before}{BEGIN}\n{_figures(json.loads(FIGURES.read_text()))}\n{END}{after}"
+
+
+def _figures(found: dict[str, Any]) -> str:
+    features = ", ".join(found["cpu_features"]) or "no features that edgekit looks for"
+    lines = [
+        f"A part of its table: {found['data']}, n = {found['n']} test images, seed {found['seed']}, "
+        f"{found['epochs']} epochs,",
+        f"by `{found['command']}`, on one kind of CPU: {found['host']} ({features}).",
+        "On another CPU, or with other versions of the packages, training ends elsewhere and the "
+        "figures move by",
+        "some tenths of a point; `make figures` takes them from your own run.",
+        "",
+    ]
+    rows = [found["columns"], ["---"] * len(found["columns"]), *found["rows"]]
+    return "\n".join([*lines, *(f"| {' | '.join(row)} |" for row in rows)])
 
 
 def _reference() -> str:
