@@ -20,14 +20,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from edgekit import modelfile, onnx_quantize
-from edgekit.convert import Model, convert
 from edgekit.core.cpu import features, is_exact
 from edgekit.core.recipe import parse_recipe
 from edgekit.core.tensor import Array
 from edgekit.devices import local
-from edgekit.train import train
-from edgekit.workspace import Settings, workspace
+from edgekit.formats.onnx import quantize
+from edgekit.pipeline.convert import Conversions
+from edgekit.pipeline.train import train
+from edgekit.pipeline.workspace import Settings, workspace
+from edgekit.sources import cards, resolve
+from edgekit.sources.model import Model
 
 # Its CPU has AVX2, and neither VNNI nor AVX-512.
 EMULATOR = ("qemu-x86_64-static", "-cpu", "Haswell")
@@ -71,16 +73,17 @@ def nets(folder: Path) -> Iterator[Net]:
     """Make the nets: the zoo's, trained on digits, and an LSTM with the weights of a seed."""
     with workspace(Settings(), data="digits") as work:
         for name, framework in ZOO:
-            source = modelfile.resolve(name, framework=framework)
-            card = modelfile.card_of(source)
+            source = resolve.resolve(name, framework=framework)
+            card = cards.card_of(source)
             assert card
             training = card.training.model_copy(update={"epochs": EPOCHS})
             card = card.model_copy(update={"training": training})
             trained = folder / f"{name}{'.pt2' if framework == 'torch' else '.keras'}"
             train(Model(source, card), trained, work)
-            made = convert(Model(modelfile.resolve(str(trained)), card), "onnx", FP32, work)
+            floats = Model(resolve.resolve(str(trained)), card)
+            made = Conversions.of(work).convert(floats, "onnx", FP32)
             parts = [
-                np.load(work.samples(part, card, made.artifact.layout, n).inputs[0])[:n]
+                np.load(work.data.part(part, card, made.artifact.layout, n).inputs[0])[:n]
                 for part, n in (("calibration", CALIBRATION), ("test", TEST))
             ]
             file = folder / f"{name}.onnx"
@@ -117,7 +120,7 @@ def quantized(net: Net, recipe: str, how: tuple[str, str, bool] | None, path: Pa
     samples = (net.samples[:CALIBRATION],)
     chosen = parse_recipe(recipe, calibration_n=CALIBRATION)
     if how is None:
-        proto = onnx_quantize.quantized(net.file, chosen, samples, full_range=False)
+        proto = quantize.quantized(net.file, chosen, samples, full_range=False)
         path.write_bytes(proto.SerializeToString())
         return
     activation, weight, is_reduced = how
@@ -127,7 +130,7 @@ def quantized(net: Net, recipe: str, how: tuple[str, str, bool] | None, path: Pa
     if not activation:
         q.quantize_dynamic(net.file, path, **common)
         return
-    reader = onnx_quantize._calibration(q, [_input_of(net.file)], samples)  # noqa: SLF001
+    reader = quantize._calibration(q, [_input_of(net.file)], samples)  # noqa: SLF001
     q.quantize_static(
         net.file, path, reader, quant_format=q.QuantFormat.QDQ,
         activation_type=q.QuantType[activation], calibrate_method=q.CalibrationMethod.MinMax,

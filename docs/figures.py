@@ -12,7 +12,16 @@ from edgekit.pipeline.runs import find_run, read_run
 
 RECORD = Path(__file__).with_name("figures.json")
 # What a reader wants first; the rest stands in the run's own report.
-SHOWN = ("format", "recipe", "size", "smaller", "accuracy", "drop (points)", "agreement", "delegated")
+SHOWN = (
+    "format",
+    "recipe",
+    "size",
+    "smaller",
+    "accuracy",
+    "drop (points)",
+    "agreement",
+    "delegated",
+)
 
 
 def record(folder: Path) -> dict[str, object]:

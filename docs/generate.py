@@ -49,14 +49,12 @@ def _with_figures(text: str) -> str:
 
 
 def _figures(found: dict[str, Any]) -> str:
-    features = ", ".join(found["cpu_features"]) or "no features that edgekit looks for"
     lines = [
-        f"A part of its table: {found['data']}, n = {found['n']} test images, seed {found['seed']}, "
-        f"{found['epochs']} epochs,",
-        f"by `{found['command']}`, on one kind of CPU: {found['host']} ({features}).",
-        "On another CPU, or with other versions of the packages, training ends elsewhere and the "
-        "figures move by",
-        "some tenths of a point; `make figures` takes them from your own run.",
+        f"A part of its table: {found['data']}, {found['n']} test images, seed {found['seed']},",
+        f"{found['epochs']} epochs, by `{found['command']}`, on one kind of CPU:",
+        f"{found['host']} ({', '.join(found['cpu_features'])}).",
+        "On another CPU, or with other versions of the packages, training ends elsewhere and the",
+        "figures move by some tenths of a point; `make figures` takes them from your own run.",
         "",
     ]
     rows = [found["columns"], ["---"] * len(found["columns"]), *found["rows"]]

@@ -4,6 +4,7 @@ import functools
 import importlib.util
 import json
 import os
+import platform
 import subprocess
 import sys
 import zipfile
@@ -12,10 +13,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from packages_made import need
 
 from edgekit import devices, formats
-from edgekit.core.recipe import RECIPES
+from edgekit.core.recipe import RECIPES, parse_recipe
+from edgekit.devices import local
 from edgekit.errors import ExportError, ModelLoadError
+from edgekit.formats.onnx import quantize
 from edgekit.system import process
 
 # How far from the float outputs: float files in the worst sample, as a fraction of the largest
@@ -67,6 +71,31 @@ def run(path, name, arrays, outputs, folder):
     return [np.load(folder / f"out{i}.npy") for i in range(outputs)]
 
 
+# An x86 CPU with AVX2 and without VNNI; the real runner runs under it as it does here.
+OTHER_CPU = ("qemu-x86_64-static", "-cpu", "Haswell")
+
+
+def run_on_other_cpu(path, arrays, folder):
+    """Run an ONNX or ORT file of one output in the real runner, in an emulator; return it."""
+    need(OTHER_CPU[0])
+    np.save(folder / "in.npy", np.ascontiguousarray(arrays[0]))
+    request = {
+        "runtime": "onnxruntime", "model": str(path), "inputs": [str(folder / "in.npy")],
+        "outputs": [str(folder / "out.npy")],
+    }  # fmt: skip
+    (folder / "request.json").write_text(json.dumps(request))
+    (folder / "runner.pyz").write_bytes(local.runner_bytes())
+    names = [folder / name for name in ("runner.pyz", "request.json", "response.json")]
+    argv = [*OTHER_CPU, sys.executable, "-P", *names]
+    subprocess.run(argv, check=True, capture_output=True, timeout=600)
+    assert "error" not in json.loads(names[2].read_text())
+    return np.load(folder / "out.npy")
+
+
+def noise(values, wanted):
+    return np.sqrt(((values - wanted) ** 2).mean() / (wanted**2).mean())
+
+
 def check(nets, framework, net, name, recipe, folder):
     """Export, run on samples that calibration has not seen, and hold against the float model."""
     from tests_output_models import TEST
@@ -86,7 +115,7 @@ def check(nets, framework, net, name, recipe, folder):
         if recipe in WORST:
             assert np.abs(error).max() / np.abs(wanted).max() <= WORST[recipe]
         else:
-            assert np.sqrt((error**2).mean() / (wanted**2).mean()) <= NOISE[recipe]
+            assert noise(values, wanted) <= NOISE[recipe]
         if net in {"conv", "dense"}:
             assert (values.argmax(-1) == wanted.argmax(-1)).mean() >= 0.97
     return path, facts
@@ -112,6 +141,56 @@ def test_onnx_and_ort_compute_what_the_model_computes(nets, framework, net, reci
     if recipe == "fp32":
         assert not {"Loop", "Scan", "If", "BatchNormalization"} & set(facts.op_histogram)
         assert b"/site-packages/" not in path.read_bytes()
+
+
+@pytest.mark.torch
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="the emulator runs x86-64's Python")
+@pytest.mark.parametrize(
+    ("net", "name", "recipe"),
+    [("conv", "onnx", "int8"), ("conv", "onnx", "dynamic-int8"), ("dense", "ort", "int8"),
+     ("lstm", "ort", "dynamic-int8")],
+)  # fmt: skip
+def test_int8_is_right_on_a_cpu_that_cuts_off_sums(nets, net, name, recipe, tmp_path):
+    from tests_output_models import TEST
+
+    model, arrays = nets("torch", net)
+    path, _, _ = export(nets, "torch", net, name, recipe, tmp_path)
+    (wanted,) = model.predict((arrays[0][TEST],))
+    assert noise(run_on_other_cpu(path, (arrays[0][TEST],), tmp_path), wanted) <= NOISE[recipe]
+
+
+@pytest.mark.torch
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="the emulator runs x86-64's Python")
+@pytest.mark.parametrize(("net", "recipe"), [("dense", "int8"), ("lstm", "dynamic-int8")])
+def test_int8_at_full_range_is_wrong_on_such_a_cpu(nets, net, recipe, tmp_path):
+    """Else the emulator is no such CPU, and the test above shows nothing."""
+    from tests_output_models import CALIBRATION, TEST
+
+    model, arrays = nets("torch", net)
+    floats, _, _ = export(nets, "torch", net, "onnx", "fp32", tmp_path)
+    chosen = parse_recipe(recipe, calibration_n=100)
+    samples = (arrays[0][CALIBRATION],)
+    proto = quantize.quantized(floats, chosen, samples, full_range=True)
+    (tmp_path / "full.onnx").write_bytes(proto.SerializeToString())
+    (wanted,) = model.predict((arrays[0][TEST],))
+    got = run_on_other_cpu(tmp_path / "full.onnx", (arrays[0][TEST],), tmp_path)
+    assert noise(got, wanted) > NOISE[recipe]
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize("recipe", ["dynamic-int8", "int8"])
+def test_files_for_any_cpu_keep_within_16_bits(nets, recipe, tmp_path):
+    """Of two products of uint8 with a weight; convolutions of dynamic files have another kernel."""
+    import onnx
+
+    path, facts, _ = export(nets, "torch", "conv", "onnx", recipe, tmp_path)
+    tensors = [t for t in onnx.load(path).graph.initializer if len(t.dims) > 1]
+    values = [onnx.numpy_helper.to_array(t) for t in tensors]
+    int8 = [np.abs(v.astype(int)).max() for v in values if v.dtype == np.int8]
+    assert int8
+    assert max(int8) == 64
+    assert any(v.dtype == np.uint8 for v in values) == (recipe == "dynamic-int8")
+    assert "7 of their 8 bits" in facts.notes[0]
 
 
 @pytest.mark.torch

@@ -5,6 +5,7 @@ import pytest
 
 from edgekit.core.card import ModelCard
 from edgekit.core.measurement import ErrorRecord, Grade, Metric
+from edgekit.core.recipe import RECIPES, Recipe
 from edgekit.core.target import OpPolicy
 from edgekit.core.verdict import Status, judge
 
@@ -177,3 +178,32 @@ def test_what_fails_on_the_device_fails_though_it_ran_here():
     )
     verdict = judge(make.target(), make.artifact(), [make.measurement(), broken])
     assert verdict.names(Status.FAIL) == ("runs",)
+
+
+EXACT_INT8 = RECIPES["int8"].model_copy(update={"exact_cpu": True})
+FOREIGN = {"recipe": Recipe(name="unknown"), "op_histogram": {"QuantizeLinear": 2, "Gemm": 1}}
+
+
+@pytest.mark.parametrize("file", [{"recipe": EXACT_INT8}, FOREIGN], ids=["exact", "foreign"])
+@pytest.mark.parametrize(
+    ("device", "host", "is_open"),
+    [
+        (("asimd",), ("avx512_vnni",), False),
+        (("asimd",), ("avx2",), True),
+        ((), ("avx512_vnni",), True),
+        ((), ("avx2",), True),
+    ],
+)
+def test_a_figure_of_one_kind_of_cpu_leaves_another_open(file, device, host, is_open):
+    target = make.target(cpu_features=device)
+    measured = make.measurement(cpu_features=host)
+    verdict = judge(target, make.artifact(**file), [measured])
+    assert verdict.status is (Status.NOT_MEASURED if is_open else Status.PASS)
+    if is_open:
+        why = check(verdict, "kind_of_cpu").why
+        assert why.startswith("measured on a CPU that adds") == ("avx512_vnni" in host)
+
+
+def test_a_file_that_answers_alike_everywhere_asks_for_no_kind_of_cpu():
+    measured = make.measurement(cpu_features=("avx2",))
+    assert judge(make.target(), make.artifact(), [measured]).status is Status.PASS

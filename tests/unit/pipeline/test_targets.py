@@ -42,6 +42,15 @@ def test_a_format_without_an_exporter_is_no_format(tmp_path):
         targets.check(tmp_path / "x.toml")
 
 
+def test_a_cpu_feature_is_one_that_the_runner_tells(tmp_path):
+    text = 'id = "x"\ndevice = "X"\nformats = ["onnx"]\ncpu_features = ["{}"]\n'
+    (tmp_path / "x.toml").write_text(text.format("vnni"))
+    with pytest.raises(TargetError, match=r"cpu_features\.0: .*expected one of .*avx512_vnni"):
+        targets.check(tmp_path / "x.toml")
+    (tmp_path / "x.toml").write_text(text.format("avx512_vnni"))
+    assert targets.check(tmp_path / "x.toml").is_exact
+
+
 def test_the_committed_schema_is_the_codes():
     committed = json.loads((ROOT / "targets" / "target.schema.json").read_text())
     assert committed == targets.schema(), "run make docs"

@@ -3,6 +3,7 @@ import json
 import make
 
 from edgekit import reports
+from edgekit.core.recipe import RECIPES
 from edgekit.core.run import Run
 
 
@@ -30,3 +31,15 @@ def test_rendering_is_pure():
     for name in reports.names():
         report = reports.load(name)
         assert report.render(make.run()) == report.render(make.run())
+
+
+def test_markdown_says_on_which_kind_of_cpu_where_another_would_differ():
+    recipe = RECIPES["int8"].model_copy(update={"exact_cpu": True})
+    measured = make.measurement(host="Test CPU x2", cpu_features=("avx2", "avx512_vnni"))
+    render = reports.load("markdown").render
+    alike = render(make.run(measurements=[measured]))
+    assert "CPU features of Test CPU x2: avx2, avx512_vnni" in alike
+    assert "VNNI" not in alike
+    differs = render(make.run(artifacts=[make.artifact(recipe=recipe)], measurements=[measured]))
+    assert "x86 CPUs without VNNI give other figures" in differs
+    assert "| m | tflite | int8 (exact CPU) |" in differs

@@ -148,7 +148,7 @@ def _parity(artifact: "Artifact") -> str:
 
 def _show_plan(attempts: "list[Attempt]", output: Path, as_json: bool) -> None:
     lines = [
-        {"model": a.model.card.name, "format": a.format, "recipe": a.recipe.name} for a in attempts
+        {"model": a.model.card.name, "format": a.format, "recipe": a.recipe.label} for a in attempts
     ]
     if as_json:
         console.document({"would_convert": lines, "output": str(output)})

@@ -48,7 +48,9 @@ def show(
         console.document(found.model_dump(mode="json"))
         return
     console.say(f"{found.id}: {found.device}")
-    for label, text in (("cpu", found.cpu), ("os", found.os), ("notes", found.notes)):
+    features = ", ".join(found.cpu_features)
+    facts = (("cpu", found.cpu), ("cpu features", features), ("os", found.os))
+    for label, text in (*facts, ("notes", found.notes)):
         if text:
             console.say(f"  {label}: {text}")
     console.say(f"  formats: {', '.join(found.formats)}; kernels: {found.kernels}")

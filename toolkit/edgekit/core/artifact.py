@@ -7,9 +7,10 @@ from typing import Annotated, Any
 from pydantic import Field, StringConstraints
 
 from edgekit.core.card import ModelCard
+from edgekit.core.cpu import INT8_OPERATORS
 from edgekit.core.noun import Noun
 from edgekit.core.preprocess import Preprocess
-from edgekit.core.recipe import Recipe
+from edgekit.core.recipe import UNKNOWN, Recipe
 from edgekit.core.tensor import Arrays, Layout, TensorSpec
 
 # A relative path that does not climb out of the folder it is in.
@@ -118,7 +119,16 @@ class Artifact(Noun):
     def label(self) -> str:
         """Return a short name for tables, for example `mobilenet tflite int8`."""
         name = self.card.name if self.card else self.source.ref
-        return f"{name} {self.format} {self.recipe.name}"
+        return f"{name} {self.format} {self.recipe.label}"
+
+    @property
+    def depends_on_cpu(self) -> bool:
+        """Whether its figures are those of one kind of CPU.
+
+        So are those of files for exact CPUs, and of int8 ONNX files that were made elsewhere.
+        """
+        foreign = self.recipe.name == UNKNOWN and not INT8_OPERATORS.isdisjoint(self.op_histogram)
+        return self.recipe.exact_cpu or foreign
 
     @property
     def preprocess(self) -> Preprocess:

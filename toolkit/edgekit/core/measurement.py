@@ -65,7 +65,8 @@ class Measurement(Noun):
     `device` is the place by its name, `grade` what a figure from there is worth.
     `load_ms` opens the file and prepares the runtime, `first_run_ms` is the first inference.
     `peak_memory_bytes` is resident memory of the child above its idle baseline: with the runtime
-    imported and no model loaded. `input_names` are the data's, in the order of the file's inputs.
+    imported and no model loaded. `cpu_features` say which kind of CPU it was, where another kind
+    would answer otherwise. `input_names` are the data's, in the order of the file's inputs.
     """
 
     artifact_sha256: str
@@ -73,6 +74,7 @@ class Measurement(Noun):
     runtime_version: str = ""
     device: str = "local"
     host: str = ""
+    cpu_features: tuple[str, ...] = ()
     grade: Grade = Grade.HOST
     kernels: Kernels = "optimized"
     data: str = ""

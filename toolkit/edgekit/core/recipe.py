@@ -19,7 +19,8 @@ class Recipe(Noun):
     `calibration_n` samples; `dynamic` quantizes weights, and activations while running;
     `weight-only` quantizes weights, and computes with what they stand for; `palette` stores each
     weight as an index (uint4) into a table of 16 values. With `batch_max` over 1 the file takes any
-    batch of 1 to `batch_max` samples.
+    batch of 1 to `batch_max` samples. `exact_cpu` says that the file is for CPUs that add int8
+    products exactly; it is set only where a format's files differ by that, and is the target's.
     """
 
     name: Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]+$")]
@@ -32,6 +33,12 @@ class Recipe(Noun):
     calibration_n: int = Field(default=0, ge=0)
     calibration_seed: int = 0
     batch_max: int = Field(default=1, ge=1)
+    exact_cpu: bool = False
+
+    @property
+    def label(self) -> str:
+        """Return a name for tables, for example `int8`, or `int8 (exact CPU)`."""
+        return f"{self.name} (exact CPU)" if self.exact_cpu else self.name
 
     @property
     def is_calibrated(self) -> bool:

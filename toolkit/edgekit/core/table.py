@@ -80,7 +80,7 @@ def full_table(run: Run) -> Table:
 
 def _names(artifact: Artifact) -> tuple[str, str, str]:
     name = artifact.card.name if artifact.card else artifact.source.ref
-    return name, artifact.format, artifact.recipe.name
+    return name, artifact.format, artifact.recipe.label
 
 
 def _row(run: Run, artifact: Artifact, *, by_accuracy: bool) -> tuple[str, ...]:

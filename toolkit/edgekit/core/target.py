@@ -4,6 +4,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, StringConstraints, ValidationInfo, model_validator
 
+from edgekit.core.cpu import FEATURES, is_exact
 from edgekit.core.measurement import Kernels
 from edgekit.core.noun import Noun
 
@@ -19,6 +20,16 @@ def _is_known(name: str, info: ValidationInfo) -> str:
     return name
 
 
+def _is_feature(name: str) -> str:
+    if name not in FEATURES:
+        msg = f"expected one of {', '.join(FEATURES)}"
+        raise ValueError(msg)
+    return name
+
+
+Feature = Annotated[
+    str, AfterValidator(_is_feature), Field(json_schema_extra={"enum": [*FEATURES]})
+]
 Format = Annotated[str, StringConstraints(min_length=1), AfterValidator(_is_known)]
 
 
@@ -76,11 +87,15 @@ class OpPolicy(Noun):
 
 
 class Target(Noun):
-    """A device profile, one TOML file each."""
+    """A device profile, one TOML file each.
+
+    `cpu_features` are those that every CPU of the device has, as `edgekit doctor` names them.
+    """
 
     id: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]*$")]
     device: Text
     cpu: str = ""
+    cpu_features: tuple[Feature, ...] = ()
     os: str = ""
     formats: tuple[Format, ...] = Field(min_length=1)
     recipes: tuple[str, ...] = ()
@@ -95,3 +110,8 @@ class Target(Noun):
     def takes(self, recipe: str) -> bool:
         """Whether the profile takes files of a recipe: of any, where it lists none."""
         return not self.recipes or recipe in self.recipes
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether its CPUs are known to add int8 products exactly; else any may be meant."""
+        return is_exact(self.cpu_features)

@@ -5,6 +5,7 @@ from enum import StrEnum
 from typing import TypeVar
 
 from edgekit.core.artifact import Artifact
+from edgekit.core.cpu import is_exact
 from edgekit.core.measurement import Grade, Measurement, Metric, best_first
 from edgekit.core.noun import Noun
 from edgekit.core.recipe import UNKNOWN
@@ -76,6 +77,7 @@ def judge(target: Target, artifact: Artifact, measurements: Iterable[Measurement
     budgets = target.budgets
     if budgets.size_bytes:
         checks.append(_bound("size_bytes", "bytes", artifact.size_bytes, budgets.size_bytes))
+    checks.extend(_kind_of_cpu(target, artifact, evidence))
     checks.extend(_accuracy(target, artifact, evidence))
     checks.extend(_device_only(target, evidence))
     return Verdict(target=target.id, artifact_sha256=artifact.sha256, checks=tuple(checks))
@@ -125,6 +127,25 @@ def _ran(target: Target, evidence: Evidence) -> Check:
         return Check(name="runs", status=Status.FAIL, grade=best.grade, why=best.error.message)
     got = f"{best.runtime} {best.runtime_version}"
     return Check(name="runs", status=Status.PASS, got=got, grade=best.grade)
+
+
+def _kind_of_cpu(target: Target, artifact: Artifact, evidence: Evidence) -> Iterator[Check]:
+    """Leave open what the device's CPU answers where the one that ran the file is another kind."""
+    measured = next((each for each in evidence if not each.error), None)
+    if not artifact.depends_on_cpu or measured is None or measured.grade is Grade.DEVICE:
+        return
+    if target.is_exact and is_exact(measured.cpu_features):
+        return
+    why = (
+        "not known to be measured on a CPU that adds int8 products exactly: x86 CPUs without VNNI "
+        "may cut them off"
+    )
+    if is_exact(measured.cpu_features):
+        why = (
+            "measured on a CPU that adds int8 products exactly; the device's may be an x86 CPU "
+            "without VNNI, which may cut them off"
+        )
+    yield Check(name="kind_of_cpu", status=Status.NOT_MEASURED, grade=measured.grade, why=why)
 
 
 def _bound(name: str, unit: str, got: float, limit: Limit, grade: Grade | None = None) -> Check:

@@ -34,6 +34,7 @@ class Request(Noun):
 class Answer(Noun):
     """What ran, and how it went. The outputs lie where the request wanted them.
 
+    `host` is the machine in words, `cpu_flags` what its processor can, as its system names them.
     `load_ms` opens the file and prepares the runtime, `first_run_ms` is the first inference.
     `peak_memory_bytes` is resident memory above the idle runner's. `delegation` is how many
     operators delegates took, of how many; None where the runtime does not say, as for all figures.
@@ -42,6 +43,7 @@ class Answer(Noun):
 
     runtime_version: str
     host: str
+    cpu_flags: tuple[str, ...] = ()
     load_ms: float
     first_run_ms: float
     latency: Latency | None = None

@@ -87,6 +87,15 @@ class Deriving(Protocol):
         ...
 
 
+@runtime_checkable
+class DifferingByCpu(Protocol):
+    """An exporter some of whose files depend on the kind of CPU that they are for."""
+
+    def differs_by_cpu(self, recipe: "Recipe") -> bool:
+        """Return whether files for CPUs that add int8 products exactly are others."""
+        ...
+
+
 class Inspector(Protocol):
     """Says what a file holds, without running anything in it. `SUFFIXES` are those of its files."""
 

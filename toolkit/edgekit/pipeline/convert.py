@@ -40,12 +40,14 @@ class Converted:
 def file_name(made: Converted) -> str:
     """Return what an artifact is called: its model, its recipe, and its backend where it has one.
 
-    Formats of one suffix, such as `executorch` and `executorch_vulkan`, must not share a name.
+    Formats of one suffix, such as `executorch` and `executorch_vulkan`, must not share a name, nor
+    must files of one recipe for two kinds of CPU.
     """
     artifact = made.artifact
     name = artifact.card.name if artifact.card else "model"
     _, _, backend = artifact.format.partition("_")
     parts = [name, artifact.recipe.name, *([backend.replace("_", "-")] if backend else [])]
+    parts += ["exact-cpu"] if artifact.recipe.exact_cpu else []
     return "-".join(parts) + made.path.suffix
 
 

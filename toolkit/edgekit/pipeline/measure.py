@@ -12,6 +12,7 @@ from edgekit import devices, formats
 from edgekit.core import layout as layouts
 from edgekit.core.artifact import Artifact, Share
 from edgekit.core.card import ModelCard
+from edgekit.core.cpu import features
 from edgekit.core.measurement import ErrorRecord, Kernels, Measurement, Metric
 from edgekit.core.scoring import evaluate
 from edgekit.core.tensor import Array, Arrays, Layout, TensorSpec, dequantize, quantize
@@ -124,6 +125,7 @@ class Bench:
             update={
                 "runtime_version": answer.runtime_version,
                 "host": answer.host,
+                "cpu_features": features(answer.cpu_flags),
                 "metrics": metrics,
                 "latency": answer.latency,
                 "load_ms": answer.load_ms,

@@ -73,15 +73,25 @@ def plan(
     Models of one name are one net in several frameworks: each format is made from the one that has
     the shortest way to it.
     """
-    wanted = tuple(dict.fromkeys(name for target in targets for name in target.formats))
-    chosen = tuple(models)
+    chosen, asked = tuple(models), tuple(targets)
+    wanted = tuple(dict.fromkeys(name for target in asked for name in target.formats))
     return [
         Attempt(model, name, recipe)
         for model in chosen
         for name in formats_for(hub_of(model.source), wanted)
         if all(steps_to(name, model) <= steps_to(name, other) for other in _named(model, chosen))
-        for recipe in recipes
+        for each in recipes
+        for recipe in _for_cpus(each, name, asked)
     ]
+
+
+def _for_cpus(recipe: Recipe, name: str, targets: tuple[Target, ...]) -> tuple[Recipe, ...]:
+    """Return the recipe as the CPUs of a format's targets want it: once for each kind of them."""
+    exporter = formats.exporter(name)
+    if not isinstance(exporter, formats.DifferingByCpu) or not exporter.differs_by_cpu(recipe):
+        return (recipe,)
+    kinds = dict.fromkeys(target.is_exact for target in targets if name in target.formats)
+    return tuple(recipe.model_copy(update={"exact_cpu": kind}) for kind in kinds)
 
 
 def steps_to(name: str, model: Model) -> int:

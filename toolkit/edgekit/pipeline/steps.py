@@ -78,7 +78,7 @@ def _record(attempt: Attempt, result: Converted | EdgekitError, found: Findings)
         failure = Failure(
             model=attempt.model.card.name,
             format=attempt.format,
-            recipe=attempt.recipe.name,
+            recipe=attempt.recipe.label,
             error=ErrorRecord(**result.record()),
         )
         found.failures.append(failure)
@@ -133,14 +133,25 @@ def kernels_for(artifact: Artifact, targets: tuple[Target, ...]) -> tuple[Kernel
 def judge_all(targets: tuple[Target, ...], found: Findings) -> tuple[Verdict, ...]:
     """Judge each artifact for each target that runs its format.
 
-    A recipe that a profile does not take is no failure where it was made for another target.
+    A recipe that a profile does not take is no failure where it was made for another target, nor
+    is a file for another kind of CPU.
     """
     return tuple(
         judge(target, artifact, found.measurements)
         for target in targets
         for artifact in found.artifacts
-        if artifact.format in target.formats and not _is_for_others(artifact, target, targets)
+        if artifact.format in target.formats
+        and not _is_for_others(artifact, target, targets)
+        and not _is_for_other_cpus(artifact, target, found)
     )
+
+
+def _is_for_other_cpus(artifact: Artifact, target: Target, found: Findings) -> bool:
+    """Return whether the target has a twin of this file that was made for its kind of CPU."""
+    recipe = artifact.recipe.model_copy(update={"exact_cpu": target.is_exact})
+    twin = (artifact.source, artifact.card, artifact.format, recipe)
+    others = ((a.source, a.card, a.format, a.recipe) for a in found.artifacts)
+    return recipe != artifact.recipe and twin in others
 
 
 def _is_for_others(artifact: Artifact, target: Target, targets: tuple[Target, ...]) -> bool:

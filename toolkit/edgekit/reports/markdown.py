@@ -3,6 +3,8 @@
 from collections import Counter
 from pathlib import PurePath
 
+from edgekit.core.cpu import is_exact
+from edgekit.core.measurement import Measurement
 from edgekit.core.run import Run
 from edgekit.core.table import Table, choice_lines, full_table, interval, size
 from edgekit.core.verdict import Check, Status
@@ -102,10 +104,20 @@ def _evidence(run: Run) -> list[str]:
             f"- {label}, {measured.runtime_version}, {measured.kernels} kernels, {measured.grade}"
         )
         text += f" ({measured.host}), n = {measured.n}"
+        if run.artifact(measured.artifact_sha256).depends_on_cpu:
+            text += f" ({_kind(measured)})"
         if flips[0] and flips[1]:
             text += f": {flips[0].value:.0f} right→wrong, {flips[1].value:.0f} wrong→right"
         if worst:
             drop = interval(worst.value, worst.low, worst.high)
             text += f"; worst class {worst.detail}: {drop} points of n = {worst.n}"
         lines.append(text)
+    hosts = {m.host: m.cpu_features for m in run.measurements if m.host}
+    lines += [f"- CPU features of {h}: {', '.join(f) or 'unknown'}" for h, f in hosts.items()]
     return lines
+
+
+def _kind(measured: Measurement) -> str:
+    if is_exact(measured.cpu_features):
+        return "on a CPU that adds int8 products exactly; x86 CPUs without VNNI give other figures"
+    return "not known to be a CPU that adds int8 products exactly; those give other figures"

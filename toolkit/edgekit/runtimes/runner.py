@@ -57,6 +57,7 @@ def _serve(request):
     response = {
         "runtime_version": runtime.version(),
         "host": host(),
+        "cpu_flags": cpu_flags(),
         "load_ms": load_ms,
         **_time(session, samples, request),
         "peak_memory_bytes": _peak_above(baseline),
@@ -169,3 +170,18 @@ def host():
     except OSError:
         pass
     return f"{cpu} x{os.cpu_count()}, {platform.system()} {platform.machine()}"
+
+
+def cpu_flags():
+    """Return what the processor can, as the system names it."""
+    # A part of the architecture; not every system lists it.
+    found = {"asimd"} if platform.machine() in ("arm64", "aarch64") else set()
+    try:
+        with open("/proc/cpuinfo") as file:
+            for line in file:
+                name, _, value = line.partition(":")
+                if name.strip().lower() in ("flags", "features"):
+                    found.update(value.split())
+    except OSError:
+        pass
+    return sorted(found)

@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 from edgekit import __version__
+from edgekit.core.cpu import features
 from edgekit.core.noun import Noun
 from edgekit.system import resources
 
@@ -33,10 +34,6 @@ PACKAGES = {
     "micro": ("tflite-micro",),
     "sign": ("cryptography",),
 }
-
-# The instruction sets that quantized and half-precision kernels look for.
-FEATURES = ("avx2", "avx512_vnni", "avx512_fp16", "avx_vnni", "amx_int8", "fma", "asimddp", "i8mm",
-            "fphp", "sve")  # fmt: skip
 
 
 class PackageState(Noun):
@@ -70,7 +67,7 @@ def examine() -> Examination:
     packages = tuple(
         _state(extra, name, good.get(name)) for extra, names in PACKAGES.items() for name in names
     )
-    cpu, features = _cpu()
+    cpu, can = _cpu()
     return Examination(
         edgekit=__version__,
         python=platform.python_version(),
@@ -78,7 +75,7 @@ def examine() -> Examination:
         cpu=cpu,
         cores=os.cpu_count() or 1,
         memory_gb=os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9,
-        cpu_features=features,
+        cpu_features=can,
         packages=packages,
         repairs=_repairs(packages),
         is_healthy=all(p.installed for p in packages if p.extra == "base"),
@@ -127,4 +124,4 @@ def _cpu() -> tuple[str, tuple[str, ...]]:
             name = value.strip()
         if key.strip().lower() in {"flags", "features"}:
             flags |= set(value.split())
-    return name, tuple(feature for feature in FEATURES if feature in flags)
+    return name, features(flags)

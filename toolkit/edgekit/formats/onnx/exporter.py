@@ -39,6 +39,11 @@ def refusal(recipe: Recipe) -> str | None:
     return f"ONNX files are made by {', '.join(RECIPES)}"
 
 
+def differs_by_cpu(recipe: Recipe) -> bool:
+    """Return whether files for CPUs that add int8 products exactly are others: all in int8."""
+    return recipe.weight == "int8"
+
+
 def derives_from(hub: str, recipe: Recipe) -> str | None:
     """Return the format whose fp32 file this is made from: every other recipe's from fp32's."""
     del hub
@@ -59,7 +64,9 @@ def export(
         if recipe.name == "fp32":
             proto, layout = _float32(model, card)
         else:
-            proto = quantize.quantized(Path(model.source.path), recipe, samples)
+            proto = quantize.quantized(
+                Path(model.source.path), recipe, samples, full_range=recipe.exact_cpu
+            )
             layout = model.layout
     except EdgekitError:
         raise
@@ -74,6 +81,7 @@ def export(
         outputs=tuple(_spec(value) for value in proto.graph.output),
         op_histogram=dict(sorted(Counter(node.op_type for node in proto.graph.node).items())),
         layout=layout,
+        notes=quantize.notes(full_range=recipe.exact_cpu) if differs_by_cpu(recipe) else (),
     )
 
 

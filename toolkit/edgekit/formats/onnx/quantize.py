@@ -14,39 +14,74 @@ RECIPES = ("fp32", "fp16", "dynamic-int8", "int8")
 # What reads int8 weights: operators that compute with them, and what gives them to the others.
 INT8_READERS = {"MatMulInteger", "ConvInteger", "DynamicQuantizeLSTM", "DequantizeLinear"}
 
+FULL_NOTE = (
+    "int8 at full range, for Arm CPUs and x86 CPUs with VNNI: other x86 CPUs cut off sums of int8 "
+    "products, and answer otherwise"
+)
+REDUCED_NOTE = (
+    "int8 weights use 7 of their 8 bits, so that x86 CPUs without VNNI answer as all others do; a "
+    "target whose cpu_features name VNNI or Arm's asimd gets a file of 8 bits"
+)
 
-def quantized(path: Path, recipe: Recipe, samples: Arrays | None) -> Any:
+
+def notes(*, full_range: bool) -> tuple[str, ...]:
+    """Return what to say of an int8 file about the CPUs that it is for."""
+    return (FULL_NOTE if full_range else REDUCED_NOTE,)
+
+
+def quantized(path: Path, recipe: Recipe, samples: Arrays | None, *, full_range: bool) -> Any:
     """Return the ModelProto of the float32 file `path` by any recipe but fp32.
 
-    `samples`, one `(n, ...)` array per input, are the representative dataset. Raises `ExportError`
-    where nothing was quantized.
+    `samples`, one `(n, ...)` array per input, are the representative dataset. Without `full_range`
+    an int8 file answers alike on every CPU; docs/cpu-kinds.md has what that costs. Raises
+    `ExportError` where nothing was quantized.
     """
-    proto = _half(path) if recipe.name == "fp16" else _int8(path, recipe, samples)
+    if recipe.name == "fp16":
+        proto = _half(path)
+    else:
+        proto = _int8(path, recipe, samples, full_range=full_range)
     _check(proto, recipe)
     return proto
 
 
-def _int8(path: Path, recipe: Recipe, samples: Arrays | None) -> Any:
+def _int8(path: Path, recipe: Recipe, samples: Arrays | None, *, full_range: bool) -> Any:
     import onnx
     from onnxruntime import quantization
 
-    common = {"per_channel": True, "weight_type": quantization.QuantType.QInt8}
+    types, graph = quantization.QuantType, onnx.load(path).graph
+    # VPMADDUBSW adds two products in 16 bits: 2 x 255 x 64 fits, 2 x 255 x 127 does not.
+    common = {"per_channel": True, "weight_type": types.QInt8, "reduce_range": not full_range}
     with tempfile.TemporaryDirectory() as folder:
         made = Path(folder) / "model.onnx"
         if recipe.method == "dynamic":
-            quantization.quantize_dynamic(path, made, **common)
+            quantization.quantize_dynamic(
+                path, made, extra_options=_convolutions(graph, types), **common
+            )
         else:
-            names = [value.name for value in onnx.load(path).graph.input]
+            names = [value.name for value in graph.input]
             quantization.quantize_static(
                 path,
                 made,
                 _calibration(quantization, names, samples),
                 quant_format=quantization.QuantFormat.QDQ,
-                activation_type=quantization.QuantType.QInt8,
+                # On x86 int8 activations become uint8 when the file is loaded, and stay slower.
+                activation_type=types.QInt8 if full_range else types.QUInt8,
                 calibrate_method=quantization.CalibrationMethod.MinMax,
                 **common,
             )
         return onnx.load(made)
+
+
+def _convolutions(graph: Any, types: Any) -> dict[str, Any]:
+    """Return options that give convolutions uint8 weights, at full range, in dynamic files.
+
+    ConvInteger has no quick kernel for int8 weights on x86, and for uint8 one that is exact
+    everywhere.
+    """
+    constant = {tensor.name for tensor in graph.initializer}
+    weights = constant & {node.input[1] for node in graph.node if node.op_type == "Conv"}
+    override = [{"quant_type": types.QUInt8, "reduce_range": False}]
+    return {"TensorQuantOverrides": dict.fromkeys(sorted(weights), override)}
 
 
 def _half(path: Path) -> Any:
@@ -88,8 +123,9 @@ def _check(proto: Any, recipe: Recipe) -> None:
     onnx.checker.check_model(proto, full_check=True)
     if recipe.weight != "int8":
         return
-    int8 = onnx.TensorProto.INT8
-    weights = {tensor.name for tensor in proto.graph.initializer if tensor.data_type == int8}
+    kinds = {onnx.TensorProto.INT8, onnx.TensorProto.UINT8}
+    # Scales and zero points have one dimension, or none.
+    weights = {t.name for t in proto.graph.initializer if t.data_type in kinds and len(t.dims) > 1}
     readers = [node for node in proto.graph.node if node.op_type in INT8_READERS]
     if not any(weights & set(node.input) for node in readers):
         raise ExportError(

@@ -37,6 +37,15 @@ def refusal(recipe: Recipe) -> str | None:
     return f"a .ort file is made from an ONNX file, which is made by {', '.join(RECIPES)}"
 
 
+def differs_by_cpu(recipe: Recipe) -> bool:
+    """Return whether files for CPUs that add int8 products exactly are others.
+
+    Static int8 is not: in this format activations stay int8, and what multiplies int8 by int8 adds
+    exactly on every CPU.
+    """
+    return recipe.method == "dynamic"
+
+
 def derives_from(hub: str, recipe: Recipe) -> str | None:
     """Return the format whose fp32 file each `.ort` file is made from."""
     del hub, recipe
@@ -55,8 +64,9 @@ def export(
     if model.hub != "onnx":
         raise ExportError(f"got a {model.hub} model, expected its ONNX file first")
     source = Path(model.source.path).read_bytes()
+    full_range = recipe.exact_cpu or not differs_by_cpu(recipe)
     if recipe.name != "fp32":
-        proto = quantize.quantized(Path(model.source.path), recipe, samples)
+        proto = quantize.quantized(Path(model.source.path), recipe, samples, full_range=full_range)
         source = proto.SerializeToString(deterministic=True)
     try:
         # One level more would choose operators and layouts for this machine's processor.
@@ -71,6 +81,10 @@ def export(
         inputs=inputs,
         outputs=outputs,
         op_histogram=ort_file.operators(path),
-        notes=(BYTES_NOTE,),
+        notes=(BYTES_NOTE, *_about_range(recipe)),
         layout=model.layout,
     )
+
+
+def _about_range(recipe: Recipe) -> tuple[str, ...]:
+    return quantize.notes(full_range=recipe.exact_cpu) if differs_by_cpu(recipe) else ()
