@@ -189,7 +189,7 @@ def test_arm_s_compilers_are_named_where_they_are_missing(model, tmp_path):
         pytest.skip("ethos-u-vela is installed")
     with pytest.raises(MissingExtraError) as caught:
         export("executorch_ethos_u", model("pooled"), "int8", tmp_path)
-    assert "ethos_u_vela" in caught.value.message
+    assert "ethos-u-vela" in caught.value.message
     assert "edgekit[ethos-u]" in caught.value.hint
 
 

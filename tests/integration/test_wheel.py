@@ -52,7 +52,9 @@ def test_it_is_the_installed_copy_with_all_its_data(run, installed):
     }  # fmt: skip
     assert len(json.loads(run("targets", "--json").stdout)) == 16
     packages = json.loads(run("doctor", "--json").stdout)["packages"]
-    assert all(package["known_good"] for package in packages)
+    assert {package["extra"] for package in packages} >= {"base", "torch", "tensorflow", "sign"}
+    # Arm's compilers want an environment of their own.
+    assert all(package["known_good"] for package in packages if package["extra"] != "ethos-u")
 
 
 def test_the_sources_of_packages_are_in_it(installed):

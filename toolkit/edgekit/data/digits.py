@@ -23,7 +23,7 @@ def open_dataset(ref: str) -> Dataset:
     """
     spec = importlib.util.find_spec("sklearn")
     if spec is None or not spec.submodule_search_locations:
-        raise packages.missing("sklearn")
+        raise packages.missing("scikit-learn")
     path = Path(spec.submodule_search_locations[0], "datasets", "data", "digits.csv.gz")
     table = np.loadtxt(path, delimiter=",", dtype=np.float64)
     images = np.floor(table[:, :64] * 255 / 16 + 0.5).astype(np.uint8).reshape(-1, 8, 8, 1)

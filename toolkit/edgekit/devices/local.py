@@ -1,26 +1,17 @@
 """This machine: starts the runner in a child process and brings its answer back."""
 
-import importlib.util
 import io
 import json
 import sys
 import zipfile
 from pathlib import Path
 
+from edgekit import runtimes
 from edgekit.core.measurement import Grade
 from edgekit.devices import Answer, Request
 from edgekit.errors import RuntimeFailedError, UsageError
-from edgekit.system import process, store
-from edgekit.system.packages import missing
+from edgekit.system import packages, process, store
 from edgekit.system.plugins import ROOT
-
-# What each runtime needs installed, so that its absence is named before a child is started.
-NEEDS = {
-    "litert": ("ai_edge_litert",),
-    "executorch": ("torch", "executorch"),
-    "onnxruntime": ("onnxruntime",),
-    "torchscript": ("torch",),
-}
 
 RUNNER_MAIN = (
     b"import sys\nfrom runtimes.runner import main\n"
@@ -53,9 +44,8 @@ class Local:
 
     def run(self, request: Request, folder: Path, limits: process.Limits) -> Answer:
         """Run a file in a child process."""
-        for module in NEEDS.get(request.runtime, ()):
-            if importlib.util.find_spec(module) is None:
-                raise missing(module)
+        # Named before a child is started.
+        packages.versions(runtimes.open(request.runtime).PACKAGES)
         names = ("runner.pyz", "request.json", "response.json")
         runner, asked, answer = (folder / name for name in names)
         store.write_bytes(runner, runner_bytes())

@@ -19,7 +19,9 @@ class Session(Protocol):
 
 
 class Runtime(Protocol):
-    """One runtime."""
+    """One runtime. `PACKAGES` are the distributions that it runs files with here, by name."""
+
+    PACKAGES: tuple
 
     def prepare(self):
         """Import the runtime, so that its own memory belongs to the idle baseline."""

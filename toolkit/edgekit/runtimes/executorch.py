@@ -7,6 +7,8 @@ import importlib.metadata
 import importlib.util
 import os
 
+PACKAGES = ("torch", "executorch")
+
 
 def prepare():
     """Import the runtime and torch, whose tensors the binding takes, and the quantized kernels."""

@@ -3,6 +3,8 @@
 import importlib
 import importlib.metadata
 
+PACKAGES = ("ai-edge-litert",)
+
 
 def _interpreter_module():
     try:

@@ -3,6 +3,8 @@
 import importlib
 import importlib.metadata
 
+PACKAGES = ("onnxruntime",)
+
 
 def prepare():
     """Import the runtime, so that its own memory belongs to the idle baseline."""

@@ -3,6 +3,8 @@
 import importlib
 import importlib.metadata
 
+PACKAGES = ("torch",)
+
 ENGINE = "qnnpack"
 
 

@@ -1,46 +1,32 @@
 """What is installed here, whether it is known to work together, and how to repair it."""
 
-import importlib.metadata
 import os
 import platform
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from edgekit import __version__
 from edgekit.core.cpu import features
 from edgekit.core.noun import Noun
-from edgekit.system import resources
+from edgekit.system import packages, resources
 
-# What each extra brings that edgekit itself calls. `base` always comes along.
-PACKAGES = {
-    "base": (
-        "ai-edge-litert",
-        "numpy",
-        "pillow",
-        "platformdirs",
-        "pydantic",
-        "typer",
-        "rich",
-        "flatbuffers",
-        "cyclonedx-python-lib",
-        "jinja2",
-    ),
-    "tensorflow": ("tensorflow", "keras", "ai-edge-quantizer", "scikit-learn", "tensorboard"),
-    "torch": ("torch", "torchao", "executorch", "safetensors", "scikit-learn", "tensorboard"),
-    "onnx": ("onnx", "onnxruntime", "onnxscript", "tf2onnx"),
-    "litert-torch": ("litert-torch",),
-    "coreml": ("coremltools",),
-    "hub": ("huggingface-hub",),
-    "micro": ("tflite-micro",),
-    "sign": ("cryptography",),
-}
+if TYPE_CHECKING:
+    from packaging.requirements import Requirement
+
+
+OK, MISSING = "ok", "missing"
+ANOTHER = "another version than the known-good one"
+# An installation works with these.
+HEALTHY = {OK, ANOTHER}
 
 
 class PackageState(Noun):
-    """One package: installed version, the version known to work, and what follows."""
+    """One package: what is required, what is installed and known to work, and what follows."""
 
     extra: str
     name: str
+    requirement: str
     installed: str | None
     known_good: str | None
     state: str
@@ -63,9 +49,13 @@ class Examination(Noun):
 
 def examine() -> Examination:
     """Look at this machine, by metadata alone: no framework is imported."""
-    good = known_good()
-    packages = tuple(
-        _state(extra, name, good.get(name)) for extra, names in PACKAGES.items() for name in names
+    good, required = known_good(), packages.requirements()
+    whole = _combined(required)
+    states = tuple(
+        _state(extra, line, good.get(line.name.lower()))
+        for extra, lines in required.items()
+        for line in lines
+        if extra not in whole
     )
     cpu, can = _cpu()
     return Examination(
@@ -76,9 +66,34 @@ def examine() -> Examination:
         cores=os.cpu_count() or 1,
         memory_gb=os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9,
         cpu_features=can,
-        packages=packages,
-        repairs=_repairs(packages),
-        is_healthy=all(p.installed for p in packages if p.extra == "base"),
+        packages=states,
+        repairs=_repairs(states, _usual(required, whole)),
+        is_healthy=all(p.state in HEALTHY for p in states if p.extra == packages.BASE),
+    )
+
+
+def _combined(required: "dict[str, tuple[Requirement, ...]]") -> set[str]:
+    """Return the extras that only put others together: smaller ones have all that they have."""
+    return {
+        extra
+        for extra, lines in required.items()
+        if all(_is_elsewhere(line, len(lines), required) for line in lines)
+    }
+
+
+def _is_elsewhere(
+    line: "Requirement", size: int, required: "dict[str, tuple[Requirement, ...]]"
+) -> bool:
+    return any(line in lines and len(lines) < size for lines in required.values())
+
+
+def _usual(required: "dict[str, tuple[Requirement, ...]]", whole: set[str]) -> tuple[str, ...]:
+    """Return the base and the extras of `whole`: the others want an environment of their own."""
+    known = {line for extra in whole for line in required[extra]}
+    return tuple(
+        extra
+        for extra, lines in required.items()
+        if extra not in whole and (extra == packages.BASE or known.issuperset(lines))
     )
 
 
@@ -89,26 +104,32 @@ def known_good() -> dict[str, str]:
     return {match[1].lower(): match[2] for match in pairs if match}
 
 
-def _state(extra: str, name: str, good: str | None) -> PackageState:
-    try:
-        installed = importlib.metadata.version(name)
-    except importlib.metadata.PackageNotFoundError:
-        return PackageState(
-            extra=extra, name=name, installed=None, known_good=good, state="missing"
-        )
+def _state(extra: str, required: "Requirement", good: str | None) -> PackageState:
+    installed = packages.installed(required.name)
     # A local build tag, as in 2.13.0+cpu, is the same version.
-    same = good is None or installed.split("+")[0] == good
-    state = "ok" if same else "another version than the known-good one"
-    return PackageState(extra=extra, name=name, installed=installed, known_good=good, state=state)
+    if installed is None:
+        state = MISSING
+    elif not required.specifier.contains(installed, prereleases=True):
+        state = f"violates {required.specifier}"
+    else:
+        state = OK if good is None or installed.split("+")[0] == good else ANOTHER
+    return PackageState(
+        extra=extra, name=required.name, requirement=str(required), installed=installed,
+        known_good=good, state=state,
+    )  # fmt: skip
 
 
-def _repairs(packages: tuple[PackageState, ...]) -> tuple[str, ...]:
+def _repairs(states: tuple[PackageState, ...], extras: tuple[str, ...]) -> tuple[str, ...]:
     lines = []
-    for extra in PACKAGES:
-        if any(p.state == "missing" for p in packages if p.extra == extra):
-            wanted = "edgekit" if extra == "base" else f"edgekit[{extra}]"
+    for extra in extras:
+        if any(p.state == MISSING for p in states if p.extra == extra):
+            wanted = "edgekit" if extra == packages.BASE else f"edgekit[{extra}]"
             lines.append(f"pip install -c {resources.constraints()} '{wanted}'")
-    moved = [f"{p.name}=={p.known_good}" for p in packages if p.state.startswith("another")]
+    moved = [
+        f"{p.name}=={p.known_good}" if p.known_good else f"'{p.requirement}'"
+        for p in states
+        if p.state not in {OK, MISSING}
+    ]
     if moved:
         lines.append(f"pip install {' '.join(dict.fromkeys(moved))}")
     return tuple(lines)

@@ -10,26 +10,28 @@ from edgekit.errors import UsageError
 PACKAGE = Path(__file__).parents[1]
 
 
+def checkout() -> Path | None:
+    """Return the root of the checkout that edgekit runs from, or None for an installed copy."""
+    # A folder beside the package in site-packages could be anyone's; only a checkout has this file.
+    root = PACKAGE.parents[1]
+    return root if (root / "pyproject.toml").is_file() else None
+
+
 def folders(kind: Literal["targets", "models"]) -> tuple[Path, ...]:
     """Return the folders that hold `kind`, the first to look in first.
 
     The user's folder is `$EDGEKIT_HOME/<kind>`, by default `~/.config/edgekit/<kind>`.
     """
     home = Path(os.environ.get("EDGEKIT_HOME") or Path.home() / ".config" / "edgekit")
-    candidates = (home / kind, PACKAGE.parents[1] / kind, PACKAGE / "_shipped" / kind)
-    # A file beside the package in site-packages could be anyone's; only a checkout has pyproject.
-    checkout = (PACKAGE.parents[1] / "pyproject.toml").is_file()
-    return tuple(
-        folder
-        for folder in candidates
-        if folder.is_dir() and (checkout or folder != PACKAGE.parents[1] / kind)
-    )
+    root = checkout()
+    own = (root / kind,) if root else ()
+    candidates = (home / kind, *own, PACKAGE / "_shipped" / kind)
+    return tuple(folder for folder in candidates if folder.is_dir())
 
 
 def constraints() -> Path:
     """Return the file that lists the known-good versions."""
-    checkout = PACKAGE.parents[1] / "constraints.txt"
-    return checkout if checkout.is_file() else PACKAGE / "_shipped" / "constraints.txt"
+    return (checkout() or PACKAGE / "_shipped") / "constraints.txt"
 
 
 def find(kind: Literal["targets", "models"], name: str, entry: str) -> Path:
