@@ -33,6 +33,12 @@ METRIC_OF: dict[Task, str] = {
 # class, but its data may name two: the normal samples' first.
 WITH_CLASSES = {"classification", "segmentation", "anomaly"}
 
+# The fields that no file depends on: how its model is made and judged, and what is known of it.
+ASIDE = frozenset({"metric", "data_licence", "classes", "data", "training", "trained"})
+
+# Those that only a format that writes them into its files depends on.
+TEXTS = frozenset({"name", "version", "description", "intended_use", "licence"})
+
 
 class Training(Noun):
     """Settings of a training run; `learning_rate` is the peak of a cosine decay."""
@@ -110,6 +116,13 @@ class ModelCard(Noun):
     def metric_name(self) -> str:
         """Return the metric that the model is judged by: the card's own, or the task's."""
         return self.metric or METRIC_OF[self.task]
+
+    def deciding(self, texts: tuple[str, ...]) -> dict[str, object]:
+        """Return the fields that decide a converted file, or whether it may be made, as plain data.
+
+        `texts` are those of `TEXTS` that its format writes into its files.
+        """
+        return self.model_dump(mode="json", exclude=set(ASIDE | TEXTS - set(texts)))
 
     @property
     def is_bare(self) -> bool:

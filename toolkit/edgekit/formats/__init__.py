@@ -46,7 +46,8 @@ class Exporter(Protocol):
 
     `SUFFIX` is theirs, `RUNTIME` what runs them here, or None; `HUBS` what it starts from, the
     nearest first: where "torch" is one of them, ONNX files come as PyTorch modules, and models of
-    TensorFlow as their ONNX file; `RECIPES` are the names of the recipes it knows.
+    TensorFlow as their ONNX file; `RECIPES` are the names of the recipes it knows. `TEXTS` are the
+    texts of a card (`core.card.TEXTS`) that it writes into its files.
     """
 
     SUFFIX: str
@@ -54,6 +55,7 @@ class Exporter(Protocol):
     HUBS: tuple[str, ...]
     PACKAGES: tuple[str, ...]
     RECIPES: tuple[str, ...]
+    TEXTS: tuple[str, ...]
 
     def refusal(self, recipe: "Recipe") -> str | None:
         """Return why this recipe cannot be honoured, or None."""
@@ -93,6 +95,15 @@ class DifferingByCpu(Protocol):
 
     def differs_by_cpu(self, recipe: "Recipe") -> bool:
         """Return whether files for CPUs that add int8 products exactly are others."""
+        ...
+
+
+@runtime_checkable
+class Helped(Protocol):
+    """An exporter that needs more than its `PACKAGES` where it starts from some hubs."""
+
+    def packages_from(self, hub: str) -> tuple[str, ...]:
+        """Return the distributions that starting from `hub` needs besides, by name."""
         ...
 
 
@@ -146,6 +157,13 @@ loader, loaders = _LOADERS.load, _LOADERS.names
 exporter, exporters = _EXPORTERS.load, _EXPORTERS.names
 inspector, inspectors = _INSPECTORS.load, _INSPECTORS.names
 trainer, trainers = _TRAINERS.load, _TRAINERS.names
+
+
+def packages_of(kind: str, name: str) -> tuple[str, ...]:
+    """Return the distributions that make a file of format `name` of a model of `kind`."""
+    source, maker = loader(kind), exporter(name)
+    more = maker.packages_from(source.HUB) if isinstance(maker, Helped) else ()
+    return tuple(dict.fromkeys((*source.PACKAGES, *maker.PACKAGES, *more)))
 
 
 def loader_of(suffix: str) -> str | None:

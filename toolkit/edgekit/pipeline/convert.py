@@ -27,6 +27,24 @@ from edgekit.pipeline.workspace import Parts, Settings, Step, Update, Workspace
 from edgekit.sources.model import Model, hub_of
 from edgekit.system import packages, plugins, process, store
 
+# The code that makes a file, or decides whether it counts. What runs, judges, reports and packages
+# it afterwards makes no other file of it.
+MAKERS = (
+    "core",
+    "data",
+    "formats",
+    "pipeline/convert.py",
+    "pipeline/jobs.py",
+    "pipeline/messages.py",
+    "pipeline/parity.py",
+    "pipeline/plan.py",
+    "pipeline/samples.py",
+    "pipeline/workspace.py",
+    "sources/model.py",
+    "system/archive.py",
+    "system/process.py",
+)
+
 
 @dataclass(frozen=True)
 class Converted:
@@ -174,21 +192,29 @@ def cache_key(
     model: Model, name: str, recipe: Recipe, data: Dataset | None, settings: Settings
 ) -> str:
     """Return the content address of an artifact: a hash of everything that decides its bytes."""
-    source, exporter = formats.loader(model.source.kind), formats.exporter(name)
     used = data.fingerprint if data and recipe.is_calibrated else None
     return store.key_of(
         {
             "source": [model.source.kind, model.source.sha256],
             # Weights that are not given are drawn by the seed.
             "seed": None if model.source.is_trained else settings.seed,
-            "card": model.card.model_dump(mode="json"),
+            "card": model.card.deciding(formats.exporter(name).TEXTS),
             "recipe": recipe.model_dump(mode="json"),
             "format": name,
             "data": [used, settings.skip_bad, settings.seed] if used else None,
-            "tools": packages.versions((*source.PACKAGES, *exporter.PACKAGES)),
-            "code": plugins.code_sha256(),
+            "tools": packages.versions(_packages(model.source.kind, name, recipe)),
+            "code": plugins.code_sha256(MAKERS),
         }
     )
+
+
+def _packages(kind: str, name: str, recipe: Recipe) -> tuple[str, ...]:
+    """Return the distributions that make a file, and the file that it is made from, where it is."""
+    form = base_of(formats.loader(kind).HUB, name, recipe)
+    if form is None:
+        return formats.packages_of(kind, name)
+    first = _packages(kind, form, parse_recipe("fp32"))
+    return tuple(dict.fromkeys((*first, *formats.packages_of(form, name))))
 
 
 def _artifact(
@@ -199,7 +225,6 @@ def _artifact(
     made: ExportedFile,
     parity: Parity | None,
 ) -> Artifact:
-    source, exporter = formats.loader(model.source.kind), formats.exporter(name)
     return Artifact(
         path=made.file.name,
         format=name,
@@ -208,7 +233,7 @@ def _artifact(
         recipe=recipe,
         source=model.source,
         key=key,
-        tools=packages.versions((*source.PACKAGES, *exporter.PACKAGES)),
+        tools=packages.versions(_packages(model.source.kind, name, recipe)),
         parity=parity,
         card=model.card,
         **dict(made.exported),
@@ -230,7 +255,7 @@ def _whole(folder: Path | None) -> Path | None:
 
 
 def _read(folder: Path, model: Model, *, from_cache: bool) -> Converted:
-    """Read an entry of the cache. Its source is named as the user named it this time."""
+    """Read an entry of the cache. Its source and card are those that the user gave this time."""
     kept = Artifact.from_json((folder / "artifact.json").read_text())
-    artifact = kept.model_copy(update={"source": model.source})
+    artifact = kept.model_copy(update={"source": model.source, "card": model.card})
     return Converted(artifact, folder / kept.path, from_cache)

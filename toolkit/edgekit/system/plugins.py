@@ -65,9 +65,15 @@ class Door(Generic[Plugin]):
 
 
 @functools.cache
-def code_sha256() -> str:
-    """Return one digest over edgekit's own code: part of the cache key of all that it makes."""
+def code_sha256(parts: tuple[str, ...]) -> str:
+    """Return one digest over names and code of modules and folders of edgekit, named from its root.
+
+    Raises `FileNotFoundError` for one that is not there.
+    """
     digest = hashlib.sha256()
-    for file in sorted(ROOT.rglob("*.py")):
-        digest.update(file.read_bytes())
+    for part in sorted(parts):
+        path = ROOT / part
+        for file in sorted(path.rglob("*.py")) if path.is_dir() else [path]:
+            digest.update(f"{file.relative_to(ROOT).as_posix()}\0".encode())
+            digest.update(hashlib.sha256(file.read_bytes()).digest())
     return digest.hexdigest()

@@ -28,6 +28,7 @@ PACKAGES = ("torch", "coremltools")
 # The operator that each compressed recipe's weights go through, in the finished program.
 MARKS = {"weight-int8": "constexpr_affine_dequantize", "palette4": "constexpr_lut_to_dense"}
 RECIPES = ("fp32", "fp16", *MARKS)
+TEXTS = ()
 MODEL = Path("Data/com.apple.CoreML/model.mlmodel")
 WEIGHTS = Path("Data/com.apple.CoreML/weights/weight.bin")
 

@@ -7,7 +7,7 @@ from edgekit.core.artifact import Exported, FloatModel
 from edgekit.core.card import ModelCard
 from edgekit.core.recipe import Recipe
 from edgekit.core.tensor import Arrays
-from edgekit.formats.executorch import lowering, xnnpack_passes
+from edgekit.formats.executorch import lowering, metadata, xnnpack_passes
 
 SUFFIX = ".pte"
 RUNTIME = "executorch"
@@ -15,6 +15,7 @@ HUBS = ("torch",)
 PACKAGES = ("torch", "torchao", "executorch")
 
 RECIPES = ("fp32", "fp16", "dynamic-int8", "int8", "int8-io8")
+TEXTS = metadata.TEXTS
 REFUSED = {
     "weight-int8": "XNNPACK multiplies int8 weights by int8 activations only: take dynamic-int8",
     "palette4": "XNNPACK has no palettes",

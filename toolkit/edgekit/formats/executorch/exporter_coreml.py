@@ -7,7 +7,7 @@ from edgekit.core.artifact import Exported, FloatModel
 from edgekit.core.card import ModelCard
 from edgekit.core.recipe import Recipe
 from edgekit.core.tensor import Arrays
-from edgekit.formats.executorch import lowering
+from edgekit.formats.executorch import lowering, metadata
 
 SUFFIX = ".pte"
 RUNTIME = None
@@ -15,6 +15,7 @@ HUBS = ("torch",)
 PACKAGES = ("torch", "torchao", "executorch", "coremltools")
 
 RECIPES = ("fp32", "fp16", "int8")
+TEXTS = metadata.TEXTS
 REFUSED = {
     "dynamic-int8": "Core ML takes no ranges at run time",
     "int8-io8": "Core ML's inputs and outputs are float",

@@ -7,7 +7,7 @@ from edgekit.core.artifact import Exported, FloatModel
 from edgekit.core.card import ModelCard
 from edgekit.core.recipe import Recipe
 from edgekit.core.tensor import Arrays
-from edgekit.formats.executorch import lowering
+from edgekit.formats.executorch import lowering, metadata
 from edgekit.system import packages
 
 SUFFIX = ".pte"
@@ -16,6 +16,7 @@ HUBS = ("torch",)
 PACKAGES = ("torch", "torchao", "executorch", "ethos-u-vela", "tosa-tools")
 
 RECIPES = ("int8", "int8-io8")
+TEXTS = metadata.TEXTS
 FLOAT = "the Ethos-U computes in integers only: take int8"
 REFUSED = {
     "fp32": FLOAT,

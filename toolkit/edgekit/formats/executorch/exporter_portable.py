@@ -7,7 +7,7 @@ from edgekit.core.artifact import Exported, FloatModel
 from edgekit.core.card import ModelCard
 from edgekit.core.recipe import Recipe
 from edgekit.core.tensor import Arrays
-from edgekit.formats.executorch import lowering
+from edgekit.formats.executorch import lowering, metadata
 
 SUFFIX = ".pte"
 RUNTIME = "executorch"
@@ -15,6 +15,7 @@ HUBS = ("torch",)
 PACKAGES = ("torch", "torchao", "executorch")
 
 RECIPES = ("fp32", "fp16", "int8", "int8-io8")
+TEXTS = metadata.TEXTS
 REFUSED = {
     "dynamic-int8": "the portable kernels compute in float32: ranges taken at run time only cost",
     "weight-int8": "the portable kernels have no int8 weights of their own: take int8",

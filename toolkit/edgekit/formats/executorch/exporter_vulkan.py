@@ -7,7 +7,7 @@ from edgekit.core.artifact import Exported, FloatModel
 from edgekit.core.card import ModelCard
 from edgekit.core.recipe import Recipe
 from edgekit.core.tensor import Arrays
-from edgekit.formats.executorch import lowering
+from edgekit.formats.executorch import lowering, metadata
 
 SUFFIX = ".pte"
 RUNTIME = None
@@ -15,6 +15,7 @@ HUBS = ("torch",)
 PACKAGES = ("torch", "torchao", "executorch")
 
 RECIPES = ("fp32", "fp16", "dynamic-int8")
+TEXTS = metadata.TEXTS
 REFUSED = {
     "int8": "ExecuTorch's Vulkan quantizer has no static ranges: take dynamic-int8",
     "int8-io8": "ExecuTorch's Vulkan quantizer has no static ranges: take dynamic-int8",

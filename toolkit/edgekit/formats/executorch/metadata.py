@@ -18,6 +18,9 @@ from edgekit.core.tensor import Layout, TensorSpec
 
 METHOD = "edgekit_metadata"
 
+# The texts of a card that it holds.
+TEXTS = ("name", "version", "description", "intended_use", "licence")
+
 
 class Input(Noun):
     """One input, and what a sample goes through before it."""

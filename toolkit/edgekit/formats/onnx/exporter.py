@@ -26,6 +26,7 @@ PACKAGES = ("onnx", "onnxruntime", "onnxscript", "tf2onnx")
 # Read by ONNX Runtime since 1.14; the newest that both converters write without converting again.
 OPSET = 18
 RECIPES = quantize.RECIPES
+TEXTS = ()
 
 
 def refusal(recipe: Recipe) -> str | None:

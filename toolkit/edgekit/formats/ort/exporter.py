@@ -22,6 +22,7 @@ ENTRIES = {
     # Keeps int8 as it is: here alone it would become uint8, which Arm has no need of.
     "session.qdqisint8allowed": "1",
 }
+TEXTS = ()
 BYTES_NOTE = (
     "ONNX Runtime writes the parts of a .ort file in an order that changes from one conversion to "
     "the next: the same model does not give the same bytes"

@@ -24,6 +24,7 @@ HUBS = ("keras", "tensorflow", "torch", "tflite")
 PACKAGES = ("ai-edge-litert", "ai-edge-quantizer")
 
 RECIPES = ("fp32", "fp16", "dynamic-int8", "int8", "int8-io8")
+TEXTS = tflite_metadata.TEXTS
 
 
 def refusal(recipe: Recipe) -> str | None:
@@ -36,6 +37,11 @@ def refusal(recipe: Recipe) -> str | None:
 def derives_from(hub: str, recipe: Recipe) -> str | None:
     """Return the format whose fp32 file this is made from: quantized files come from fp32's."""
     return None if recipe.name == "fp32" or hub == "tflite" else "tflite"
+
+
+def packages_from(hub: str) -> tuple[str, ...]:
+    """Return the distributions that starting from `hub` needs besides."""
+    return ("litert-torch",) if hub == "torch" else ()
 
 
 def export(

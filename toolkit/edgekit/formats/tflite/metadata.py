@@ -28,6 +28,9 @@ LABELS_FILE = "labels.txt"
 # The first release of the schema: none of the fields written here is younger.
 MIN_PARSER_VERSION = "1.0.0"
 
+# The texts of a card that it holds.
+TEXTS = ("name", "version", "description", "intended_use", "licence")
+
 # Numbers of the schema. In a union the type takes one field and the value the next.
 FEATURE, IMAGE = 1, 2
 NORMALIZATION = 1

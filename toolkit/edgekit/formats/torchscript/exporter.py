@@ -21,6 +21,7 @@ HUBS = ("torch",)
 PACKAGES = ("torch",)
 
 RECIPES = ("fp32", "dynamic-int8", "int8")
+TEXTS = ()
 # The engine that phones have; a quantized file is validated with the same one.
 ENGINE = "qnnpack"
 DEPRECATED = (
