@@ -50,6 +50,62 @@ def test_the_second_time_comes_from_the_cache_and_no_cache_makes_the_same_bytes(
     assert made["artifact"]["sha256"] == json.loads(first.stdout)["files"][0]["artifact"]["sha256"]
 
 
+def test_only_what_makes_the_file_makes_it_again(edgekit, assets, own_home, tmp_path):
+    pytest.importorskip("torch")
+    pytest.importorskip("onnxruntime")
+    env = {"EDGEKIT_CACHE": str(own_home / "cache")}
+    text = (assets / "tiny_torch.py").read_text()
+    (tmp_path / "net.py").write_text(f"{text}\n\nimport sizes\n\n_ = sizes.WIDTH\n")
+    (tmp_path / "sizes.py").write_text("WIDTH = 1\n")
+    (tmp_path / "other.py").write_text("")
+    card = (assets / "tiny.card.toml").read_text()
+
+    def made(description="first", name="onnxruntime"):
+        (tmp_path / "card.toml").write_text(f'description = "{description}"\n{card}')
+        done = edgekit(
+            "convert", "net.py:build", "--card", "card.toml", "-t", name, "--json", env=env
+        )
+        assert done.returncode == 0, done.stderr
+        file = json.loads(done.stdout)["files"][0]
+        return file["from_cache"], file["artifact"]
+
+    first, artifact = made()
+    assert not first
+    (tmp_path / "other.py").write_text("# edited\n")
+    again, told = made("second")
+    assert again
+    assert told["sha256"] == artifact["sha256"]
+    assert told["source"] == artifact["source"]
+    assert told["card"] == {**artifact["card"], "description": "second"}
+    record = tmp_path / "tiny-fp32.onnx.artifact.json"
+    assert json.loads(record.read_text())["card"]["description"] == "second"
+    (tmp_path / "sizes.py").write_text("WIDTH = 2\n")
+    again, edited = made("second")
+    assert not again
+    assert edited["source"]["sha256"] != artifact["source"]["sha256"]
+    assert made("second")[0]
+
+
+def test_what_a_factory_loads_is_looked_at_once_and_not_for_a_plan(edgekit, tiny, card, own_home):
+    env = {"EDGEKIT_CACHE": str(own_home / "cache")}
+    planned = edgekit(
+        "convert", tiny[0], "--card", card, "-t", tiny[1], "--dry-run", "--json", env=env
+    )
+    assert planned.returncode == 0, planned.stderr
+    assert not (own_home / "cache").exists()
+    assert "made of" in convert(edgekit, tiny, card, env=env).stderr
+    assert "made of" not in convert(edgekit, tiny, card, env=env).stderr
+
+
+def test_a_factory_that_fails_says_so_before_anything_is_converted(edgekit, assets, own_home):
+    pytest.importorskip("torch")
+    (edgekit.cwd / "net.py").write_text("import torch\ndef build():\n    raise ValueError('no')\n")
+    done = edgekit("convert", "net.py:build", "--input", "8,8,1", "-t", "executorch")
+    assert done.returncode == 4, done.stderr
+    assert "got ValueError from net.py:build: no" in done.stderr
+    assert not list(own_home.glob("cache/loaded/*"))
+
+
 def test_a_damaged_cache_entry_is_made_again(edgekit, tiny, card, own_home):
     env = {"EDGEKIT_CACHE": str(own_home / "cache")}
     first = json.loads(convert(edgekit, tiny, card, env=env).stdout)["files"][0]

@@ -21,7 +21,8 @@ class ModelSource(Noun):
     """Where a model comes from.
 
     `ref` is what the user typed; `path` the file or folder behind it; `factory` the function to
-    call in a Python file. `sha256` covers every byte that decides the weights and the graph.
+    call in a Python file. `sha256` covers every byte that decides the weights and the graph; it is
+    empty as long as nobody has looked which files a factory reads.
     """
 
     kind: str

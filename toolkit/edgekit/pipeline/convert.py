@@ -23,6 +23,7 @@ from edgekit.pipeline.messages import Export, ExportedFile
 from edgekit.pipeline.parity import check_parity
 from edgekit.pipeline.plan import base_of, check_possible
 from edgekit.pipeline.samples import Samples
+from edgekit.pipeline.settle import settled
 from edgekit.pipeline.workspace import Parts, Settings, Step, Update, Workspace
 from edgekit.sources.model import Model, hub_of
 from edgekit.system import packages, plugins, process, store
@@ -96,6 +97,7 @@ class Conversions:
                 f"got no representative dataset, expected one for recipe {recipe.name}",
                 "give --data, or choose dynamic-int8, which needs none",
             )
+        model = settled(model, self.settings, self.step)
         data = self.parts.dataset if self.parts else None
         key = cache_key(model, name, recipe, data, self.settings)
         with self._locks[key]:

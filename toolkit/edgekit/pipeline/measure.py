@@ -22,6 +22,7 @@ from edgekit.pipeline import jobs
 from edgekit.pipeline.labels import labels_of
 from edgekit.pipeline.messages import Predict, Score
 from edgekit.pipeline.samples import Samples, new_rows
+from edgekit.pipeline.settle import settled
 from edgekit.pipeline.workspace import Parts, Settings, Step, Workspace
 from edgekit.sources.model import Model
 from edgekit.system import process, store
@@ -62,6 +63,7 @@ class Bench:
 
         Outputs that are images come with channels last.
         """
+        model = settled(model, self.settings, self.step)
         key = model.source.sha256
         with self._locks[key]:
             if key not in self._baselines:

@@ -15,6 +15,7 @@ from edgekit.pipeline import plan, runs, steps, targets
 from edgekit.pipeline.config import ModelSection, RunConfig
 from edgekit.pipeline.convert import Conversions
 from edgekit.pipeline.measure import Bench
+from edgekit.pipeline.settle import settled
 from edgekit.pipeline.train import suffix_of, train, with_settings
 from edgekit.pipeline.workspace import Settings, Step, Workspace, workspace
 from edgekit.sources import cards, resolve
@@ -43,7 +44,9 @@ def execute(
     with workspace(settings, step, _data(config.data.source, root)) as work:
         folder = runs.new_run_folder(Path(os.path.relpath(root / config.output)))
         try:
-            models = _trained(models, config, folder, work)
+            trained = _trained(models, config, folder, work)
+            models = [settled(model, settings, step) for model in trained]
+            _check_names(models)
             found = steps.Findings()
             attempts = plan.plan(models, recipes, profiles)
             steps.convert_all(attempts, Conversions.of(work), found)
@@ -122,7 +125,8 @@ def _model(section: ModelSection, root: Path) -> Model:
 def _check_names(models: list[Model]) -> None:
     """Refuse two models whose files would have the same name."""
     for one, other in itertools.combinations(models, 2):
-        if one.source.sha256 == other.source.sha256 and one.card != other.card:
+        same = one.source.sha256 and one.source.sha256 == other.source.sha256
+        if same and one.card != other.card:
             raise UsageError(
                 f"got one model under two cards: {one.source.ref}",
                 "their files would be the same bytes; validate them in two runs",

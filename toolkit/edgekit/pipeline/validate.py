@@ -20,6 +20,7 @@ from edgekit.pipeline import runs, steps
 from edgekit.pipeline.labels import check_data
 from edgekit.pipeline.measure import Bench
 from edgekit.pipeline.runs import find_run, read_run
+from edgekit.pipeline.settle import settled
 from edgekit.pipeline.workspace import Settings, Step, workspace
 from edgekit.sources import cards, resolve
 from edgekit.sources.model import Model
@@ -149,6 +150,7 @@ def validate(  # noqa: PLR0913 - what, against what, for whom, how, and where it
     if data is None:
         raise DataError("got no data to validate on", "give --data")
     with workspace(settings, step, data) as work:
+        model = settled(model, settings, step) if model else None
         bench, folder = Bench.of(work), runs.new_run_folder(output)
         try:
             findings = steps.Findings()
@@ -183,7 +185,7 @@ def _check_given(artifact: Artifact, model: Model) -> None:
         )
 
 
-def _check_recorded(source: ModelSource, *, trust: bool) -> None:
+def _check_recorded(source: ModelSource, settings: Settings, step: Step) -> None:
     """Refuse the float model of a record where it has changed, or would run unknown code.
 
     A record could name any Python file, with its right hash: only the zoo's own runs unasked.
@@ -193,10 +195,12 @@ def _check_recorded(source: ModelSource, *, trust: bool) -> None:
         return
     weights = Path(source.weights) if source.weights else None
     if resolve.is_zoo_name(source.ref):
-        now = resolve.resolve(source.ref, framework=source.framework, weights=weights)
+        zoo = resolve.resolve(source.ref, framework=source.framework, weights=weights)
+        model = Model(zoo, cards.card_of(zoo) or cards.bare_card(zoo))
+        now = settled(model, settings, step).source
         if (now.path, now.sha256) == (source.path, source.sha256):
             return
-    if not trust:
+    if not settings.trust:
         raise UsageError(
             f"got a record that names code to run: {source.path}",
             "name the float model yourself with --baseline, or give --trust",
@@ -219,7 +223,7 @@ def _measure(
             "edgekit inspect FILE shows what is in it; run it on the device",
         )
     if model is not None and model is subject.model:
-        _check_recorded(model.source, trust=bench.settings.trust)
+        _check_recorded(model.source, bench.settings, bench.step)
     elif model is not None:
         _check_given(artifact, model)
     if model is not None and artifact.card is None:

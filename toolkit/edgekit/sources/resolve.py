@@ -9,7 +9,7 @@ from edgekit.core.artifact import ModelSource
 from edgekit.core.suggest import did_you_mean
 from edgekit.errors import ModelLoadError, UsageError
 from edgekit.formats.savedmodel import file as savedmodel
-from edgekit.sources import huggingface
+from edgekit.sources import factories, huggingface
 from edgekit.sources.cards import CARD_ENTRY, read_card
 from edgekit.system import resources, store
 
@@ -111,21 +111,18 @@ def _from_code(
     weights: Path | None,
     arguments: dict[str, object],
 ) -> ModelSource:
-    # The factory may import its neighbours: they decide the graph as well.
-    files = sorted(path.parent.rglob("*.py"))
-    code = {p.relative_to(path.parent).as_posix(): store.sha256_file(p) for p in files}
-    parts = [code, factory, arguments, store.sha256_file(weights) if weights else None]
-    return ModelSource(
+    source = ModelSource(
         kind=framework,
         framework=framework,
         ref=ref,
         path=str(path.resolve()),
-        sha256=store.key_of(parts),
+        sha256="",
         factory=factory,
         arguments=arguments,
         weights=str(weights.resolve()) if weights else None,
         is_trained=weights is not None,
     )
+    return source.model_copy(update={"sha256": factories.sha256_of(source)})
 
 
 def _imported(path: Path) -> str:
