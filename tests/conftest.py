@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import hypothesis
@@ -38,6 +39,24 @@ def shared():
     if not SHARED.is_dir():
         pytest.skip(f"real data is absent: {SHARED} (set EDGEKIT_TEST_DATA)")
     return SHARED
+
+
+@pytest.fixture(scope="session")
+def until():
+    """Return a function that waits for `condition()`, at most `seconds`, and fails with its name.
+
+    What the tests wait for comes within a few seconds; the bound is for a machine that is busy.
+    """
+
+    def wait(condition, name, seconds=120):
+        end = time.monotonic() + seconds
+        while not (found := condition()):
+            if time.monotonic() > end:
+                pytest.fail(f"waited {seconds} s for {name}")
+            time.sleep(0.05)
+        return found
+
+    return wait
 
 
 @pytest.fixture

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-# Helpers of several test modules lie beside them.
+# Helpers of several test modules lie beside them; some are the unit tests'.
 sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(1, str(Path(__file__).parents[1] / "unit"))
 
 import packages_made
 

@@ -1,6 +1,7 @@
 """Packages changed as a careless hand or a forger would change them."""
 
 import json
+import random
 
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
@@ -63,3 +64,35 @@ def public(path, key):
     data = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
     path.write_bytes(data)
     return path
+
+
+VALUES = (None, -1, 0, 10**30, 1e308, "", "../x", "\x00", [], {}, True, [[1]], "a" * 10_000)
+
+
+def odd_manifests(package, path, n):
+    """Write the package `n` times to `path`, each time with another odd value in its manifest."""
+    rng = random.Random(11)
+    whole = bundle.unpack(package)
+    paths = list(_places(json.loads(whole["manifest.json"])))
+    for _ in range(n):
+        manifest = json.loads(whole["manifest.json"])
+        _put(manifest, rng.choice(paths), rng.choice(VALUES))
+        changed = {**whole, "manifest.json": json.dumps(manifest).encode()}
+        path.write_bytes(bundle.pack(changed, path.suffix))
+        yield path
+
+
+def _places(tree, path=()):
+    """Yield the path of every value in a JSON document."""
+    found = tree.items() if isinstance(tree, dict) else enumerate(tree)
+    for key, value in found:
+        yield (*path, key)
+        if isinstance(value, dict | list):
+            yield from _places(value, (*path, key))
+
+
+def _put(tree, path, value):
+    *parents, last = path
+    for key in parents:
+        tree = tree[key]
+    tree[last] = value

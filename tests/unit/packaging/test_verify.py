@@ -1,12 +1,11 @@
+import contextlib
 import json
-import random
-import shutil
 import zipfile
 
 import make
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from tamper import answers, edited, public, rewrite, says, unpacked
+from tamper import answers, edited, odd_manifests, public, rewrite, says, unpacked
 
 from edgekit.errors import ModelLoadError
 from edgekit.packaging import bundle, packagers
@@ -47,18 +46,19 @@ def test_every_kind_is_right_as_archive_and_as_folder(kind, tmp_path):
 def test_every_file_of_every_kind_is_watched(kind, place, tmp_path):
     path = make.packed(kind, tmp_path, key=Ed25519PrivateKey.generate())
     whole = bundle.unpack(path)
+    other = tmp_path / (f"other{path.suffix}" if place == "archive" else "other")
+    if place == "folder":
+        unpacked(path, other)
     for name in whole:
         changed = {**whole, name: whole[name] + b" "}
         removed = {n: d for n, d in whole.items() if n != name}
         for files in (changed, removed):
             if place == "archive":
-                other = tmp_path / f"other{path.suffix}"
                 other.write_bytes(bundle.pack(files, path.suffix))
+            elif files is changed:
+                (other / name).write_bytes(changed[name])
             else:
-                other = tmp_path / "other"
-                shutil.rmtree(other, ignore_errors=True)
-                for n, d in files.items():
-                    store.write_bytes(other / n, d)
+                (other / name).unlink()
             if name.endswith("manifest.sig.json") and files is removed:
                 assert answers(verify(other))["signature"] == "open"
                 continue
@@ -66,6 +66,8 @@ def test_every_file_of_every_kind_is_watched(kind, place, tmp_path):
                 assert verify(other).findings, name
             except ModelLoadError as error:
                 assert "manifest.json" in error.message, name
+        if place == "folder":
+            (other / name).write_bytes(whole[name])
 
 
 def test_a_changed_file_is_named(package):
@@ -300,41 +302,9 @@ def test_the_manifest_repeats_what_is_embedded(package):
     assert {"README.md", "sbom.cdx.json", "labels.txt"} <= set(manifest.files)
 
 
-VALUES = (None, -1, 0, 10**30, 1e308, "", "../x", "\x00", [], {}, True, [[1]], "a" * 10_000)
-
-
-def places(tree, path=()):
-    """Yield the path of every value in a JSON document."""
-    found = tree.items() if isinstance(tree, dict) else enumerate(tree)
-    for key, value in found:
-        yield (*path, key)
-        if isinstance(value, dict | list):
-            yield from places(value, (*path, key))
-
-
-def put(tree, path, value):
-    *parents, last = path
-    for key in parents:
-        tree = tree[key]
-    tree[last] = value
-
-
 def test_whatever_stands_in_a_manifest_is_answered(package, tmp_path):
-    rng = random.Random(11)
-    whole = bundle.unpack(package)
-    paths = list(places(json.loads(whole["manifest.json"])))
-    path, runs = tmp_path / "odd.zip", 0
-    for _ in range(250):
-        manifest = json.loads(whole["manifest.json"])
-        put(manifest, rng.choice(paths), rng.choice(VALUES))
-        path.write_bytes(
-            bundle.pack({**whole, "manifest.json": json.dumps(manifest).encode()}, ".zip")
-        )
-        try:
-            found = verify(path)
-        except ModelLoadError:
-            continue
-        if not found.findings and runs < 8:
-            runs += 1
-            verify(path, run=True)
-    assert runs == 8
+    answered = 0
+    for path in odd_manifests(package, tmp_path / "odd.zip", 250):
+        with contextlib.suppress(ModelLoadError):
+            answered += not verify(path).findings
+    assert answered >= 8

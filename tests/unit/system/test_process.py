@@ -1,5 +1,6 @@
+import os
+import sys
 import threading
-import time
 
 import pytest
 
@@ -18,7 +19,7 @@ def call(assets, monkeypatch):
             child_jobs.Said(**(said or {})),
             ExportError,
             limits=process.Limits(**limits),
-            environment={"PYTHONPATH": str(assets / "jobs")},
+            environment={"PYTHONPATH": os.pathsep.join([str(assets / "jobs"), *sys.path])},
             progress=run.progress.append,
         )
 
@@ -46,10 +47,10 @@ def test_a_death_is_an_error_of_the_callers_kind(call, job, message):
 
 
 def test_a_hang_ends_at_the_time_limit(call):
-    start = time.monotonic()
+    # Without the limit the job would end by itself, and with an answer.
     with pytest.raises(ExportError, match="no end within 0.4 s"):
         call("hang", seconds=0.4)
-    assert time.monotonic() - start < 20
+    assert not process._live
 
 
 def test_memory_is_limited(call):
@@ -69,7 +70,7 @@ def test_a_full_disk_in_a_child_is_a_storage_error(call):
         call("full")
 
 
-def test_kill_all_frees_a_thread_that_waits(call):
+def test_kill_all_frees_a_thread_that_waits(call, until):
     caught = []
 
     def wait():
@@ -80,11 +81,9 @@ def test_kill_all_frees_a_thread_that_waits(call):
 
     thread = threading.Thread(target=wait)
     thread.start()
-    while not process._live:
-        time.sleep(0.01)
+    until(lambda: process._live, "a child that runs")
     process.kill_all()
-    thread.join(10)
-    assert not thread.is_alive()
+    until(lambda: not thread.is_alive(), "the end of the thread, whose job would take a minute", 30)
     assert caught
 
 
