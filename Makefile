@@ -27,7 +27,7 @@ type: setup
 	$(BIN)/mypy
 
 test: setup
-	$(BIN)/pytest -m 'not slow' -n 2 --dist loadscope $(T)
+	$(BIN)/pytest -m 'not slow' -n 2 --dist loadscope --no-loadscope-reorder $(T)
 
 test-slow: setup
 	$(BIN)/pytest -m slow $(T) || test $$? -eq 5  # 5: no test is slow today

@@ -1,8 +1,6 @@
-"""What all tests share: a cache of their own, and real data that may not be there."""
+"""What all tests share: a home of their own, and real data that may not be there."""
 
 import os
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -18,13 +16,40 @@ ASSETS = ROOT / "tests" / "assets"
 SHARED = Path(os.environ.get("EDGEKIT_TEST_DATA", ROOT.parent / "shared" / "data"))
 
 
+@pytest.fixture(scope="session")
+def session_folder(tmp_path_factory):
+    """Return a folder that all workers of pytest-xdist share."""
+    base = tmp_path_factory.getbasetemp()
+    return base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base
+
+
+@pytest.fixture(scope="session", autouse=True)
+def shared_cache(session_folder):
+    """Keep tests away from the user's cache and profiles, with one cache for the whole session.
+
+    Its entries are named by what they are made of, so that sharing changes no answer, and each
+    conversion is made once. Tests of the cache itself, and of interrupts, take `own_cache`.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("EDGEKIT_CACHE", str(session_folder / "cache"))
+        patch.setenv("EDGEKIT_HOME", str(session_folder / "no-config"))
+        yield
+
+
 @pytest.fixture(autouse=True)
 def own_home(tmp_path_factory, monkeypatch):
-    """Keep every test away from the user's own cache and profiles."""
+    """Give each test profiles of its own."""
     home = tmp_path_factory.mktemp("home")
-    monkeypatch.setenv("EDGEKIT_CACHE", str(home / "cache"))
     monkeypatch.setenv("EDGEKIT_HOME", str(home / "config"))
     return home
+
+
+@pytest.fixture
+def own_cache(tmp_path_factory, monkeypatch):
+    """Give a test a cache of its own, and return the folder."""
+    folder = tmp_path_factory.mktemp("cache")
+    monkeypatch.setenv("EDGEKIT_CACHE", str(folder))
+    return folder
 
 
 @pytest.fixture(scope="session")
@@ -57,22 +82,3 @@ def until():
         return found
 
     return wait
-
-
-@pytest.fixture
-def edgekit(tmp_path):
-    """Return a function that runs the command line in an empty folder, as a user would."""
-
-    def run(*arguments, cwd=tmp_path, env=None, timeout=600):
-        return subprocess.run(
-            [sys.executable, "-m", "edgekit", *map(str, arguments)],
-            cwd=cwd,
-            env={**os.environ, **(env or {})},
-            capture_output=True,
-            text=True,
-            timeout=timeout,
-            check=False,
-        )
-
-    run.cwd = tmp_path
-    return run

@@ -193,14 +193,20 @@ def float_model(framework, native, predict, arrays, layout):
     return model, arrays
 
 
-def export(model, arrays, net, name, recipe, folder):
-    """Export, through the file that the wanted one derives from; return path, facts and arrays."""
+def export(model, arrays, net, name, recipe, folder, bases=None):
+    """Export, through the file that the wanted one derives from; return path, facts and arrays.
+
+    `bases` keeps such files of this model, by format, for the next export that starts from one.
+    """
     exporter = formats.exporter(name)
     chosen = parse_recipe(recipe, calibration_n=100)
     assert exporter.refusal(chosen) is None
     base = base_of(model.hub, name, chosen)
     if base:
-        file, facts, arrays = export(model, arrays, net, base, "fp32", folder)
+        bases = {} if bases is None else bases
+        if base not in bases:
+            bases[base] = export(model, arrays, net, base, "fp32", folder)
+        file, facts, arrays = bases[base]
         source = model.source.model_copy(update={"kind": base, "path": str(file)})
         model = replace(
             model, source=source, hub=base, native=onnx.load(file), layout=facts.layout,

@@ -1,6 +1,8 @@
 """What the integration tests share."""
 
 import importlib.util
+import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -11,8 +13,32 @@ sys.path.insert(0, str(Path(__file__).parent))
 sys.path.insert(1, str(Path(__file__).parents[1] / "unit"))
 
 import packages_made
+from patience import PATIENCE_S
 
+HERE = Path(__file__).parent
 NEEDS = {"tf": "tensorflow", "torch": "executorch"}
+# The modules that take longest, the longest first. The first makes what others package, the second
+# needs none of it.
+LONGEST = (
+    "test_package_apple", "test_any_to_any", "test_outputs_more", "test_convert", "test_run",
+    "test_package_web", "test_package_android", "test_verify", "test_package_microcontroller",
+    "test_lowering", "test_package_python", "test_terminal", "test_onnx_import",
+    "test_torch_inputs", "test_onnx_source", "test_hostile", "test_hostile_inputs",
+)  # fmt: skip
+
+
+def pytest_collection_modifyitems(items):
+    """Start with what takes longest, so that no worker is left with it; unit tests fill the rest.
+
+    pytest-xdist hands out modules in this order.
+    """
+    place = {name: number for number, name in enumerate(LONGEST)}
+
+    def turn(item):
+        own = item.path.parent == HERE
+        return place.get(item.path.stem, len(place)) if own else len(place) + 1
+
+    items.sort(key=turn)
 
 
 def pytest_runtest_setup(item):
@@ -22,10 +48,23 @@ def pytest_runtest_setup(item):
             pytest.skip(f"{module} is not installed")
 
 
-@pytest.fixture(scope="session")
-def shared_cache(tmp_path_factory):
-    """Return a cache that the tests of a session share, so that each thing is made once."""
-    return {"EDGEKIT_CACHE": str(tmp_path_factory.mktemp("cache"))}
+@pytest.fixture
+def edgekit(tmp_path):
+    """Return a function that runs the command line in an empty folder, as a user would."""
+
+    def run(*arguments, cwd=tmp_path, env=None):
+        return subprocess.run(
+            [sys.executable, "-m", "edgekit", *map(str, arguments)],
+            cwd=cwd,
+            env={**os.environ, **(env or {})},
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE_S,
+            check=False,
+        )
+
+    run.cwd = tmp_path
+    return run
 
 
 @pytest.fixture
@@ -45,18 +84,18 @@ def tiny(request, assets):
 
 
 @pytest.fixture(scope="session")
-def demo_run(tmp_path_factory):
+def demo_run(session_folder):
     """Return the folder of a run like the demo's."""
-    return packages_made.finished_run("demo", tmp_path_factory)
+    return packages_made.finished_run("demo", session_folder)
 
 
 @pytest.fixture(scope="session")
-def colour_run(tmp_path_factory):
+def colour_run(session_folder):
     """Return the folder of a run on colour images, with a name and classes hard to write."""
-    return packages_made.finished_run("colour", tmp_path_factory)
+    return packages_made.finished_run("colour", session_folder)
 
 
 @pytest.fixture(scope="session")
-def plain_run(tmp_path_factory):
+def plain_run(session_folder):
     """Return the folder of a run on rows of numbers."""
-    return packages_made.finished_run("plain", tmp_path_factory)
+    return packages_made.finished_run("plain", session_folder)

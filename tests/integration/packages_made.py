@@ -4,6 +4,7 @@
 what no programming language likes; `plain` takes rows of numbers and gives values.
 """
 
+import contextlib
 import fcntl
 import json
 import os
@@ -14,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from patience import PATIENCE_S
 
 ASSETS = Path(__file__).parent.parent / "assets"
 ODD_NAME = 'Über "класс" 数'
@@ -37,19 +39,19 @@ latency_runs = 20
 source = "{data}"
 calibration = 50
 """
-EVERYWHERE = [
+# Of ONNX and Core ML one run each has files.
+DEVICES = [
     "tflite", "executorch", "pixel-8", "iphone-15", "raspberry-pi-4", "cortex-m7", "web",
-    "onnxruntime", "coreml",
 ]  # fmt: skip
 DEMO = """
 [[models]]
 source = "mobilenet"
 framework = "keras"
-train = { epochs = 6 }
+train = { epochs = 3 }
 [[models]]
 source = "mobilenet"
 framework = "torch"
-train = { epochs = 6 }
+train = { epochs = 3 }
 """
 OWN = """
 [[models]]
@@ -101,7 +103,8 @@ source = "a test"
 """
 
 
-def _job(name, data, models, recipes=("fp32", "int8", "int8-io8"), targets=EVERYWHERE):
+def _job(name, data, models, targets):
+    recipes = ("fp32", "int8", "int8-io8")
     return (
         HEAD.format(name=name, data=data, targets=json.dumps(targets), recipes=json.dumps(recipes))
         + models
@@ -110,8 +113,9 @@ def _job(name, data, models, recipes=("fp32", "int8", "int8-io8"), targets=EVERY
 
 def _demo(folder):
     (folder / "strict.toml").write_text(STRICT)
-    job = _job("demo", "digits", DEMO, targets=[*EVERYWHERE, "strict.toml"])
+    job = _job("demo", "digits", DEMO, targets=[*DEVICES, "onnxruntime", "strict.toml"])
     (folder / "edgekit.toml").write_text(job)
+    _run(folder)
 
 
 def _colour(folder):
@@ -124,7 +128,9 @@ def _colour(folder):
     np.savez(folder / "data.npz", inputs=images, labels=labels, class_names=list(ODD_LABELS))
     (folder / "colour.toml").write_text(COLOUR_CARD)
     models = OWN.format(assets=ASSETS, kind="colour")
-    (folder / "edgekit.toml").write_text(_job("colour", "data.npz", models))
+    job = _job("colour", "data.npz", models, targets=[*DEVICES, "coreml"])
+    (folder / "edgekit.toml").write_text(job)
+    _run(folder)
 
 
 def _plain(folder):
@@ -133,42 +139,48 @@ def _plain(folder):
     np.savez(folder / "data.npz", inputs=rows, labels=rows @ np.arange(6.0))
     (folder / "plain.toml").write_text(PLAIN_CARD)
     models = OWN.format(assets=ASSETS, kind="plain")
-    (folder / "edgekit.toml").write_text(_job("plain", "data.npz", models))
+    (folder / "edgekit.toml").write_text(_job("plain", "data.npz", models, targets=DEVICES))
+    _run(folder)
 
 
 MAKERS = {"demo": _demo, "colour": _colour, "plain": _plain}
 
 
-def finished_run(kind, tmp_path_factory) -> Path:
-    """Return a finished run's folder, made once even where pytest-xdist has several workers."""
-    base = tmp_path_factory.getbasetemp()
-    shared = base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base
-    folder = shared / f"packaging-{kind}"
-    with (shared / f"packaging-{kind}.lock").open("w") as lock:
+def once(folder: Path, make) -> Path:
+    """Return `folder`, which the first worker of the session to ask fills by `make(folder)`."""
+    with folder.with_name(f"{folder.name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not folder.exists():
-            _make(kind, folder)
+            with contextlib.ExitStack() as half_made:
+                half_made.callback(shutil.rmtree, folder, ignore_errors=True)
+                folder.mkdir()
+                make(folder)
+                half_made.pop_all()
+    return folder
+
+
+def finished_run(kind, session_folder) -> Path:
+    """Return a finished run's folder."""
+    folder = once(session_folder / f"packaging-{kind}", MAKERS[kind])
     return max((folder / "runs").glob("*/run.json")).parent
 
 
-def _make(kind, folder):
-    folder.mkdir()
-    MAKERS[kind](folder)
-    env = {**os.environ, "EDGEKIT_CACHE": str(folder / "cache")}
+def _run(folder):
     argv = [sys.executable, "-m", "edgekit", "run", "--json"]
     done = subprocess.run(
-        argv, cwd=folder, env=env, capture_output=True, text=True, check=False, timeout=1200
+        argv, cwd=folder, capture_output=True, text=True, check=False, timeout=PATIENCE_S
     )
     # 5: Core ML and ONNX have no file for some of these recipes.
     if done.returncode not in {0, 1, 5}:
-        shutil.rmtree(folder)
-        pytest.fail(f"the run of {kind} failed: {done.stderr[-3000:]}")
+        pytest.fail(f"the run of {folder.name} failed: {done.stderr[-3000:]}")
 
 
 def edgekit(*arguments, cwd=None, code=0):
     """Run the command line; return its JSON answer."""
     argv = [sys.executable, "-m", "edgekit", *map(str, arguments), "--json"]
-    done = subprocess.run(argv, cwd=cwd, capture_output=True, text=True, check=False, timeout=600)
+    done = subprocess.run(
+        argv, cwd=cwd, capture_output=True, text=True, check=False, timeout=PATIENCE_S
+    )
     assert done.returncode == code, done.stderr
     return json.loads(done.stdout)
 

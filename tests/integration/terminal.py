@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import pexpect
 import pyte
+from patience import PATIENCE_S
 
 # Wider than any terminal asked for: a line too long for it shows as what it is, unwrapped.
 CANVAS = 1000
@@ -29,7 +30,7 @@ class Shown(NamedTuple):
         return max(self.lines, key=len)
 
 
-def edgekit(*arguments, columns, cwd, env=None, timeout=600) -> Shown:
+def edgekit(*arguments, columns, cwd, env=None) -> Shown:
     """Run the command line on a terminal of `columns`, as a person would."""
     child = pexpect.spawn(
         sys.executable,
@@ -37,7 +38,7 @@ def edgekit(*arguments, columns, cwd, env=None, timeout=600) -> Shown:
         dimensions=(LINES, columns),
         cwd=str(cwd),
         env={**os.environ, "TERM": "xterm-256color", **(env or {})},
-        timeout=timeout,
+        timeout=PATIENCE_S,
     )
     child.expect(pexpect.EOF)
     child.close()

@@ -56,13 +56,13 @@ def test_keyword_spotting_in_int8_beats_mlcommons_own_file(edgekit, shared, word
 
 
 @pytest.mark.tf
-def test_keras_2_files_load_and_every_change_is_named(edgekit, shared, shared_cache):
+def test_keras_2_files_load_and_every_change_is_named(edgekit, shared):
     tiny = shared / "mlperf_tiny"
     for name, words in (
         ("streaming_wakeword_keras2.h5", ("depthwise_conv2d_3", "dropped groups=1")),
         ("anomaly_detection_keras2.h5", ("Adam has decay",)),
     ):
-        done = edgekit("convert", tiny / name, "-t", "tflite", "--json", env=shared_cache)
+        done = edgekit("convert", tiny / name, "-t", "tflite", "--json")
         (artifact,) = converted(done)
         for word in words:
             assert word in " ".join(artifact["notes"])
@@ -87,12 +87,11 @@ def test_a_keras_2_saved_model_scores_what_its_weights_can(edgekit, shared, word
 @pytest.mark.tf
 @pytest.mark.torch
 @pytest.mark.parametrize("name", ["mobilenet", "resnet8"])
-def test_keras_comes_to_executorch_as_one_subgraph_of_the_same_size(edgekit, name, shared_cache):
+def test_keras_comes_to_executorch_as_one_subgraph_of_the_same_size(edgekit, name):
     made = {}
     for framework in ("keras", "torch"):
         done = edgekit(
             "convert", name, "--framework", framework, "-t", "executorch", "--json",
-            env=shared_cache,
         )  # fmt: skip
         (made[framework],) = converted(done)
     assert made["keras"]["delegated"]["subgraphs"] == made["torch"]["delegated"]["subgraphs"] == 1
@@ -143,7 +142,7 @@ def test_two_inputs_and_outputs_go_all_the_way(edgekit, tmp_path):
 
 
 @pytest.mark.tf
-def test_inputs_are_matched_by_name_and_never_guessed(edgekit, tmp_path, shared_cache):
+def test_inputs_are_matched_by_name_and_never_guessed(edgekit, tmp_path):
     code = (
         "import keras\n"
         "a, b = keras.Input((3,), name='input_10'), keras.Input((3,), name='input_2')\n"
@@ -161,7 +160,7 @@ def test_inputs_are_matched_by_name_and_never_guessed(edgekit, tmp_path, shared_
     card.write_text('{"name": "m", "task": "regression"}')
     for model in ("m.keras", "saved"):
         arguments = ("convert", model, "-t", "tflite", "--card", card, "-o", model + "-out")
-        done = edgekit(*arguments, env=shared_cache)
+        done = edgekit(*arguments)
         assert done.returncode == 0, done.stderr
         for data in ("named.npz", "turned.npz"):
             done = edgekit(
@@ -193,7 +192,7 @@ def test_a_layer_that_remembers_is_refused_by_name(edgekit, tmp_path):
 
 
 @pytest.mark.torch
-def test_exported_programs_as_people_save_them(edgekit, tmp_path, shared_cache):
+def test_exported_programs_as_people_save_them(edgekit, tmp_path):
     code = (
         "import torch\n"
         "from torch import nn\n"
@@ -206,7 +205,7 @@ def test_exported_programs_as_people_save_them(edgekit, tmp_path, shared_cache):
         "save('double.pt2', net.double(), (torch.zeros(2, 4).double(),))\n"
     )
     run_python(code, tmp_path)
-    done = edgekit("convert", "open.pt2", "-t", "executorch", "-t", "tflite", env=shared_cache)
+    done = edgekit("convert", "open.pt2", "-t", "executorch", "-t", "tflite")
     assert done.returncode == 0, done.stderr
     for name, message in (
         ("training.pt2", "as it is in training"),
@@ -218,7 +217,7 @@ def test_exported_programs_as_people_save_them(edgekit, tmp_path, shared_cache):
 
 
 @pytest.mark.tf
-def test_a_metric_of_the_users_own_runs_only_with_trust(edgekit, tmp_path, shared_cache):
+def test_a_metric_of_the_users_own_runs_only_with_trust(edgekit, tmp_path):
     run_python(
         "import keras\n"
         "x = keras.Input((3,))\nkeras.Model(x, keras.layers.Dense(1)(x)).save('m.keras')\n",
@@ -237,7 +236,7 @@ def test_a_metric_of_the_users_own_runs_only_with_trust(edgekit, tmp_path, share
     )
     card = {"name": "m", "task": "regression", "metric": "worst.py"}
     (tmp_path / "m.keras.card.json").write_text(json.dumps(card))
-    done = edgekit("convert", "m.keras", "-t", "tflite", env=shared_cache)
+    done = edgekit("convert", "m.keras", "-t", "tflite")
     assert done.returncode == 0, done.stderr
     arguments = ["validate", "m-fp32.tflite", "-t", "tflite", "--data", "d.npz", "--json"]
     arguments += ["--baseline", "m.keras"]
@@ -252,11 +251,11 @@ def test_a_metric_of_the_users_own_runs_only_with_trust(edgekit, tmp_path, share
 
 
 @pytest.mark.torch
-def test_pytorch_becomes_tflite_for_a_phones_camera(edgekit, tmp_path, shared_cache):
+def test_pytorch_becomes_tflite_for_a_phones_camera(edgekit, tmp_path):
     pytest.importorskip("litert_torch", reason="litert-torch is not installed")
     done = edgekit(
         "convert", "mobilenet", "--framework", "torch", "-t", "tflite", "-q", "fp16", "-q", "int8",
-        "--data", "digits", "--json", env=shared_cache,
+        "--data", "digits", "--json",
     )  # fmt: skip
     for artifact in converted(done):
         assert artifact["layout"] == "NHWC"
@@ -270,11 +269,10 @@ def test_pytorch_becomes_tflite_for_a_phones_camera(edgekit, tmp_path, shared_ca
 
 @pytest.mark.tf
 @pytest.mark.torch
-def test_a_core_ml_package_is_a_folder_and_said_not_to_be_run(edgekit, tmp_path, shared_cache):
+def test_a_core_ml_package_is_a_folder_and_said_not_to_be_run(edgekit, tmp_path):
     pytest.importorskip("coremltools", reason="coremltools is not installed")
     done = edgekit(
         "convert", "simplenet", "-t", "coreml", "-q", "fp16", "-q", "weight-int8", "-q", "palette4",
-        env=shared_cache,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("not run: this format runs on its device only") == 3

@@ -22,7 +22,7 @@ def refused(done, *words):
 
 
 @pytest.mark.tf
-def test_a_lambda_layer_runs_only_with_trust(edgekit, tmp_path, shared_cache):
+def test_a_lambda_layer_runs_only_with_trust(edgekit, tmp_path):
     code = (
         "import keras\n"
         "image = keras.Input((8, 8, 1))\n"
@@ -31,7 +31,7 @@ def test_a_lambda_layer_runs_only_with_trust(edgekit, tmp_path, shared_cache):
     )
     in_framework(code, tmp_path)
     refused(edgekit("convert", "lambda.keras", "-t", "tflite"), "Lambda", "doubling", "--trust")
-    done = edgekit("convert", "lambda.keras", "-t", "tflite", "--trust", env=shared_cache)
+    done = edgekit("convert", "lambda.keras", "-t", "tflite", "--trust")
     assert done.returncode == 0, done.stderr
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import hostile
 import numpy as np
 import pytest
+from patience import PATIENCE_S
 
 from edgekit import formats
 from edgekit.errors import EdgekitError
@@ -60,7 +61,7 @@ def answers_of(sources, folder):
         mine = {n: s.model_dump(mode="json") for n, s in sources.items() if s.kind == kind}
         (folder / "cases.json").write_text(json.dumps(list(mine.values())))
         argv = [sys.executable, str(jobs / "load_all.py"), "cases.json", "answers.json"]
-        subprocess.run(argv, check=True, cwd=folder, capture_output=True, timeout=900)
+        subprocess.run(argv, check=True, cwd=folder, capture_output=True, timeout=PATIENCE_S)
         found.update(zip(mine, json.loads((folder / "answers.json").read_text()), strict=True))
     return found
 

@@ -17,6 +17,7 @@ import corpus
 import numpy as np
 import pytest
 from packages_made import ODD_LABELS, need, package
+from patience import PATIENCE_S
 from PIL import Image
 
 from edgekit.packaging.nouns import VECTORS, Manifest
@@ -35,7 +36,9 @@ BRIEF = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
 
 def _command(*argv):
     env = {**os.environ, "JAVA_OPTS": BRIEF}
-    done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=300, env=env)
+    done = subprocess.run(
+        argv, capture_output=True, text=True, check=False, timeout=PATIENCE_S, env=env
+    )
     assert done.returncode == 0, done.stdout + done.stderr
 
 
@@ -73,7 +76,7 @@ class App:
         ]  # fmt: skip
         env = {**os.environ, "PYTHONPATH": str(TOOLKIT)}
         done = subprocess.run(
-            argv, capture_output=True, encoding="utf-8", check=False, timeout=300, env=env
+            argv, capture_output=True, encoding="utf-8", check=False, timeout=PATIENCE_S, env=env
         )
         assert done.returncode == code, done.stdout + done.stderr[-3000:]
         return done.stdout

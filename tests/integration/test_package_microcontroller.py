@@ -17,6 +17,7 @@ import corpus
 import numpy as np
 import pytest
 from packages_made import ODD_LABELS, need, package
+from patience import PATIENCE_S
 
 from edgekit.packaging.packagers import microcontroller
 from edgekit.packaging.render import render
@@ -39,7 +40,7 @@ def sh(*argv, code=0, **env):
         capture_output=True,
         text=True,
         check=False,
-        timeout=600,
+        timeout=PATIENCE_S,
     )
     assert done.returncode == code, f"{argv}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
     return done.stdout
@@ -326,7 +327,7 @@ def test_a_project_adds_it_as_the_walk_through_says(colour, bridges, tmp_path):
 def test_cmake_stops_without_tensorflow_lite_micro(given, words, colour, tmp_path):
     need("cmake")
     argv = ["cmake", "-S", str(colour.root), "-B", str(tmp_path), *given]
-    done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=600)
+    done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=PATIENCE_S)
     assert done.returncode == 1
     assert words in done.stderr
 

@@ -11,6 +11,7 @@ import corpus
 import numpy as np
 import pytest
 from packages_made import ODD_LABELS, package
+from patience import PATIENCE_S
 from PIL import Image
 
 from edgekit.core.dataset import split
@@ -72,14 +73,14 @@ class Board:
         done = subprocess.run(
             [str(self.python), *map(str, arguments)],
             cwd=cwd or self.site.parent, env={**env, "PYTHONPATH": str(path)} if path else env,
-            capture_output=True, text=True, check=False, timeout=300,
+            capture_output=True, text=True, check=False, timeout=PATIENCE_S,
         )  # fmt: skip
         assert done.returncode == code, done.stdout + done.stderr
         return done
 
     def install(self, *what):
         argv = [str(self.python), "-m", "pip", "install", "--quiet", *map(str, what)]
-        done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=600)
+        done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=PATIENCE_S)
         if done.returncode and not os.environ.get("EDGEKIT_TESTS_NEED_ALL"):
             pytest.skip(f"pip could install nothing here: {done.stderr[-300:]}")
         assert done.returncode == 0, done.stderr

@@ -12,6 +12,7 @@ import corpus
 import numpy as np
 import pytest
 from packages_made import ODD_LABELS, edgekit, need, package
+from patience import PATIENCE_S
 from web import pages, pictures, quantized
 from web.app import LITERT, ONNX, WASM, install, run, served
 from web.browser import bits, chromium
@@ -46,6 +47,7 @@ def _site(browser, folder, runtime):
     """Give a page of an app, and what a test needs to know of it."""
     with served(folder) as port:
         context = browser.new_context()
+        context.set_default_timeout(PATIENCE_S * 1000)
         page = context.new_page()
         page.goto(f"http://127.0.0.1:{port}/blank.html")
         yield SimpleNamespace(

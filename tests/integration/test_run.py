@@ -5,10 +5,10 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
+from patience import PATIENCE_S
 
 JOB = """
 name = "small"
@@ -39,10 +39,9 @@ def finished(tmp_path_factory):
     """Run the job once for the tests of this file."""
     folder = tmp_path_factory.mktemp("job")
     (folder / "edgekit.toml").write_text(JOB)
-    env = {**os.environ, "EDGEKIT_CACHE": str(folder / "cache")}
     argv = [sys.executable, "-m", "edgekit", "run", "--json"]
     done = subprocess.run(
-        argv, cwd=folder, env=env, capture_output=True, text=True, check=False, timeout=900
+        argv, cwd=folder, capture_output=True, text=True, check=False, timeout=PATIENCE_S
     )
     assert done.returncode in {0, 1}, done.stderr
     return folder, json.loads(done.stdout)
@@ -130,14 +129,12 @@ def start(edgekit, assets, card, cache, output):
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupt_leaves_nothing(edgekit, assets, card, tmp_path, number):
+def test_an_interrupt_leaves_nothing(edgekit, assets, card, tmp_path, number, until):
     cache = tmp_path / "cache"
     process = start(edgekit, assets, card, cache, tmp_path / "out")
-    deadline = time.monotonic() + 60
-    while not list(cache.glob("tmp/*/export/*")) and time.monotonic() < deadline:
-        time.sleep(0.1)
+    until(lambda: list(cache.glob("tmp/*/export/*")), "an export that has begun")
     process.send_signal(number)
-    _, text = process.communicate(timeout=30)
+    _, text = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 130, text
     assert "interrupted" in text
     assert not (tmp_path / "out").exists()
@@ -145,7 +142,16 @@ def test_an_interrupt_leaves_nothing(edgekit, assets, card, tmp_path, number):
     assert not (cache / "artifacts").exists()
 
 
-def test_an_interrupted_run_leaves_no_run_and_no_children(edgekit, tmp_path):
+def children_of(process):
+    """Return the process's children, as folders of /proc."""
+    found = subprocess.run(
+        ["pgrep", "-P", str(process.pid)], capture_output=True, check=False, text=True
+    )
+    return [Path("/proc", pid) for pid in found.stdout.split()]
+
+
+@pytest.mark.usefixtures("own_cache")
+def test_an_interrupted_run_leaves_no_run_and_no_children(tmp_path, until):
     (tmp_path / "edgekit.toml").write_text(JOB)
     process = subprocess.Popen(
         [sys.executable, "-m", "edgekit", "run"],
@@ -154,24 +160,17 @@ def test_an_interrupted_run_leaves_no_run_and_no_children(edgekit, tmp_path):
         text=True,
         preexec_fn=hear_interrupts,
     )
-    deadline = time.monotonic() + 60
-    while not list(tmp_path.glob("runs/*")) and time.monotonic() < deadline:
-        time.sleep(0.1)
-    time.sleep(1)
-    found = subprocess.run(
-        ["pgrep", "-P", str(process.pid)], capture_output=True, check=True, text=True
-    )
-    children = [Path("/proc", pid) for pid in found.stdout.split()]
-    assert children
+    until(lambda: list(tmp_path.glob("runs/*")), "the run's folder")
+    children = until(lambda: children_of(process), "a child that works for the run")
     process.send_signal(signal.SIGINT)
-    assert process.wait(30) == 130
+    assert process.wait(PATIENCE_S) == 130
     assert not list(tmp_path.glob("runs/*"))
     assert not [child for child in children if child.exists()]
 
 
 def test_two_runs_at_once_do_not_harm_each_other(edgekit, assets, card, tmp_path):
     both = [start(edgekit, assets, card, tmp_path / "cache", tmp_path / "out") for _ in range(2)]
-    texts = [process.communicate(timeout=300) for process in both]
+    texts = [process.communicate(timeout=PATIENCE_S) for process in both]
     assert [process.returncode for process in both] == [0, 0], texts
     names = sorted(path.name for path in (tmp_path / "out").iterdir())
     assert names == ["tiny-int8.pte", "tiny-int8.pte.artifact.json"]

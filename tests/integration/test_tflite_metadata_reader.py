@@ -13,6 +13,7 @@ import sys
 import numpy as np
 import pytest
 from packages_made import ODD_LABELS
+from patience import PATIENCE_S
 from PIL import Image
 
 from edgekit.core.preprocess import Preprocess
@@ -71,7 +72,9 @@ print(json.dumps([[each.index, each.category_name, each.score] for each in head.
 def mediapipe(code, *arguments):
     argv = [PYTHON, "-c", code, *map(str, arguments)]
     env = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
-    return subprocess.run(argv, env=env, capture_output=True, text=True, check=False, timeout=120)
+    return subprocess.run(
+        argv, env=env, capture_output=True, text=True, check=False, timeout=PATIENCE_S
+    )
 
 
 def answer(code, *arguments):

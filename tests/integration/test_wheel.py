@@ -59,7 +59,8 @@ def test_it_is_the_installed_copy_with_all_its_data(run, installed):
 
 def test_the_sources_of_packages_are_in_it(installed):
     toolkit = ROOT / "toolkit"
-    templates = [path for path in toolkit.glob("edgekit/templates/**/*.*") if path.is_file()]
+    packagers = "edgekit/packaging/packagers/*"
+    templates = [p for p in toolkit.glob(f"{packagers}/templates/**/*.*") if p.is_file()]
     assert len(templates) > 80
     absent = [
         path for path in templates

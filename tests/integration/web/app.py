@@ -10,6 +10,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from patience import PATIENCE_S
 
 PAGES = Path(__file__).parent
 TOOLS = ("esbuild@0.28.2", "typescript@7.0.2")
@@ -32,7 +33,7 @@ def install(folder: Path, packages, runtime) -> Path:
 
 def run(argv, cwd, *, check=True):
     done = subprocess.run(
-        [*map(str, argv)], cwd=cwd, capture_output=True, text=True, check=False, timeout=300
+        [*map(str, argv)], cwd=cwd, capture_output=True, text=True, check=False, timeout=PATIENCE_S
     )
     assert not check or done.returncode == 0, done.stdout + done.stderr
     return done
