@@ -32,7 +32,9 @@ def files(name: str, recipe: str, conversions: Conversions) -> dict[str, Convert
     zoo = resolve.resolve(name, framework="torch")
     card = cards.card_of(zoo)
     assert card
-    padded = resolve.resolve(f"{PADDED}:{name}").model_copy(update={"arguments": zoo.arguments})
+    # Its hash is that of the net that these arguments make.
+    update = {"arguments": zoo.arguments, "sha256": ""}
+    padded = resolve.resolve(f"{PADDED}:{name}").model_copy(update=update)
     sources = {"keras": resolve.resolve(name, framework="keras"), "zoo": zoo, "padded": padded}
     chosen = parse_recipe(recipe, calibration_n=100)
     return {

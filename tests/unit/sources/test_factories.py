@@ -46,6 +46,7 @@ def folder(tmp_path):
         "parts/inner.py": "X = 1\n",
         "words.txt": "a b c\n",
         "weights.h5": "numbers",
+        "template.py": "{{ name }} = {% 1 %}",
         "unread.py": "raise SystemExit\n",
         "unread.txt": "nothing",
         ".venv/lib/python3.11/site-packages/installed.py": "V = 1\n",
@@ -116,6 +117,16 @@ def read(folder, looker):
             "import installed, json, wave\ndef build(): ...",
             [],
             id="what is installed",
+        ),
+        pytest.param(
+            "def build(): open(__file__[:-6] + 'template.py').close()",
+            ["template.py"],
+            id="data that only looks like code",
+        ),
+        pytest.param(
+            "def build(): return ['x' * 9, '%s', '\\ud800', '\\0', '', '.']" % ("y" * 5000),
+            [],
+            id="strings that are no paths",
         ),
         pytest.param(
             "def other():\n    import helper\ndef build(): ...",

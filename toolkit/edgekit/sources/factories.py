@@ -6,6 +6,7 @@ would. The answer is kept in the cache, and holds as long as none of these files
 """
 
 import ast
+import contextlib
 import importlib.util
 import os
 import sys
@@ -26,9 +27,6 @@ from edgekit.system.plugins import ROOT
 INSTALLED = {"site-packages", "dist-packages"}
 
 STDLIB = sysconfig.get_path("stdlib")
-
-# No path in a program is longer than what a folder may call a file.
-LONGEST_NAME = 255
 
 
 class Loaded(Noun):
@@ -186,8 +184,15 @@ def _is_own(path: Path, folder: Path, written: set[Path]) -> bool:
 
 def _named(code: Path) -> Iterator[Path]:
     """Yield the files that strings in a Python file name, from its folder or from here."""
-    for node in ast.walk(ast.parse(code.read_bytes())):
-        text = node.value if isinstance(node, ast.Constant) else None
-        if isinstance(text, str) and 0 < len(text) <= LONGEST_NAME:
-            places = (code.parent / text, Path.cwd() / text)
-            yield from (_real(place) for place in places if place.is_file())
+    try:
+        tree = ast.parse(code.read_bytes())
+    except (SyntaxError, ValueError):
+        # It was read as data.
+        return
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            for place in (code.parent / node.value, Path.cwd() / node.value):
+                # Most strings are no paths: too long, or where nobody may look.
+                with contextlib.suppress(OSError):
+                    if place.is_file():
+                        yield _real(place)
