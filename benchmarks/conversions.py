@@ -21,8 +21,8 @@ import numpy as np
 from edgekit import formats
 from edgekit.core.card import ModelCard
 from edgekit.core.measurement import Measurement
-from edgekit.core.recipe import parse_recipe
 from edgekit.errors import ExportError, MissingExtraError, ModelLoadError
+from edgekit.pipeline import recipes
 from edgekit.pipeline.convert import Conversions
 from edgekit.pipeline.measure import Bench
 from edgekit.pipeline.plan import check_possible
@@ -141,7 +141,7 @@ def cells(row: Row, todo: list[tuple[str, str]]) -> dict[str, Cell]:
 
 def cell(row: Row, model: Model, form: str, recipe: str, work: Workspace) -> Cell:
     """Convert one model to one format and return what came out."""
-    chosen = parse_recipe(recipe, calibration_n=SAMPLES)
+    chosen = recipes.parse(recipe, calibration_n=SAMPLES)
     try:
         check_possible(model.source, form, chosen)
         made = Conversions.of(work).convert(model, form, chosen)
@@ -184,7 +184,7 @@ def attempts(row: Row) -> list[tuple[str, str]]:
 
 
 def _has(form: str, recipe: str) -> bool:
-    refusal = formats.exporter(form).refusal(parse_recipe(recipe, calibration_n=1))
+    refusal = formats.exporter(form).refusal(recipes.parse(recipe, calibration_n=1))
     return refusal is None
 
 
@@ -202,7 +202,7 @@ def keywords(real: Path) -> list[Cell]:
             bench, conversions = Bench.of(work), Conversions.of(work)
             floats, _ = bench.baseline(model)
             found.append(_score("float, `kws.keras`", floats, (tiny / "kws.keras").stat().st_size))
-            recipe = parse_recipe("int8", calibration_n=100)
+            recipe = recipes.parse("int8", calibration_n=100)
             for form, label in (("tflite", "TFLite"), ("executorch", "ExecuTorch")):
                 made = conversions.convert(model, form, recipe)
                 measured = bench.measure(made.artifact, made.path, None)

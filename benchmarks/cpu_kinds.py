@@ -21,10 +21,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from edgekit.core.cpu import features, is_exact
-from edgekit.core.recipe import parse_recipe
 from edgekit.core.tensor import Array
 from edgekit.devices import local
 from edgekit.formats.onnx import quantize
+from edgekit.pipeline import recipes
 from edgekit.pipeline.convert import Conversions
 from edgekit.pipeline.train import train
 from edgekit.pipeline.workspace import Settings, workspace
@@ -92,7 +92,7 @@ def nets(folder: Path) -> Iterator[Net]:
     yield _lstm(folder / "lstm.onnx")
 
 
-FP32 = parse_recipe("fp32")
+FP32 = recipes.parse("fp32")
 
 
 def _lstm(file: Path) -> Net:
@@ -118,7 +118,7 @@ def quantized(net: Net, recipe: str, how: tuple[str, str, bool] | None, path: Pa
     from onnxruntime import quantization as q
 
     samples = (net.samples[:CALIBRATION],)
-    chosen = parse_recipe(recipe, calibration_n=CALIBRATION)
+    chosen = recipes.parse(recipe, calibration_n=CALIBRATION)
     if how is None:
         proto = quantize.quantized(net.file, chosen, samples, full_range=False)
         path.write_bytes(proto.SerializeToString())

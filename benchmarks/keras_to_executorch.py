@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from edgekit import devices
-from edgekit.core.recipe import parse_recipe
+from edgekit.pipeline import recipes
 from edgekit.pipeline.convert import Conversions, Converted
 from edgekit.pipeline.workspace import Settings, workspace
 from edgekit.sources import cards, resolve
@@ -36,7 +36,7 @@ def files(name: str, recipe: str, conversions: Conversions) -> dict[str, Convert
     update = {"arguments": zoo.arguments, "sha256": ""}
     padded = resolve.resolve(f"{PADDED}:{name}").model_copy(update=update)
     sources = {"keras": resolve.resolve(name, framework="keras"), "zoo": zoo, "padded": padded}
-    chosen = parse_recipe(recipe, calibration_n=100)
+    chosen = recipes.parse(recipe, calibration_n=100)
     return {
         label: conversions.convert(Model(source, card), "executorch", chosen)
         for label, source in sources.items()

@@ -14,8 +14,8 @@ from edgekit import formats
 from edgekit.core.artifact import FloatModel, ModelSource
 from edgekit.core.card import ModelCard
 from edgekit.core.preprocess import Preprocess
-from edgekit.core.recipe import parse_recipe
 from edgekit.core.tensor import TensorSpec
+from edgekit.pipeline import recipes
 from edgekit.pipeline.plan import base_of
 
 CARDS = {
@@ -199,7 +199,7 @@ def export(model, arrays, net, name, recipe, folder, bases=None):
     `bases` keeps such files of this model, by format, for the next export that starts from one.
     """
     exporter = formats.exporter(name)
-    chosen = parse_recipe(recipe, calibration_n=100)
+    chosen = recipes.parse(recipe, calibration_n=100)
     assert exporter.refusal(chosen) is None
     base = base_of(model.hub, name, chosen)
     if base:

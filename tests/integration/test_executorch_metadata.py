@@ -11,12 +11,14 @@ from edgekit import devices, formats
 from edgekit.core.artifact import FloatModel, ModelSource
 from edgekit.core.card import ModelCard
 from edgekit.core.preprocess import Preprocess
-from edgekit.core.recipe import RECIPES
 from edgekit.core.tensor import TensorSpec
 from edgekit.errors import ModelLoadError
 from edgekit.formats.executorch import metadata
 from edgekit.formats.inspection import inspect
+from edgekit.pipeline import recipes
 from edgekit.system import process
+
+RECIPES = recipes.shipped()
 
 pytestmark = pytest.mark.torch
 

@@ -11,10 +11,13 @@ import pytest
 from edgekit import devices, formats, runtimes
 from edgekit.core.artifact import FloatModel, ModelSource
 from edgekit.core.card import ModelCard
-from edgekit.core.recipe import RECIPES, Recipe
+from edgekit.core.recipe import Recipe
 from edgekit.core.tensor import TensorSpec, dequantize, quantize
 from edgekit.errors import ExportError, MissingExtraError
+from edgekit.pipeline import recipes
 from edgekit.system import packages, process
+
+RECIPES = recipes.shipped()
 
 pytestmark = pytest.mark.torch
 

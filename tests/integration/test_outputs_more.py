@@ -17,11 +17,13 @@ import pytest
 from packages_made import need
 
 from edgekit import devices, formats
-from edgekit.core.recipe import RECIPES, parse_recipe
 from edgekit.devices import local
 from edgekit.errors import ExportError, ModelLoadError
 from edgekit.formats.onnx import quantize
+from edgekit.pipeline import recipes
 from edgekit.system import process
+
+RECIPES = recipes.shipped()
 
 # How far from the float outputs: float files in the worst sample, as a fraction of the largest
 # output; int8 files in the mean square, since values beyond the calibrated range are cut off.
@@ -173,7 +175,7 @@ def test_int8_at_full_range_is_wrong_on_such_a_cpu(nets, net, recipe, tmp_path):
 
     model, arrays = nets("torch", net)
     floats, _, _ = export(nets, "torch", net, "onnx", "fp32", tmp_path)
-    chosen = parse_recipe(recipe, calibration_n=100)
+    chosen = recipes.parse(recipe, calibration_n=100)
     samples = (arrays[0][CALIBRATION],)
     proto = quantize.quantized(floats, chosen, samples, full_range=True)
     (tmp_path / "full.onnx").write_bytes(proto.SerializeToString())

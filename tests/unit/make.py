@@ -10,7 +10,6 @@ from edgekit.core.artifact import Artifact, ModelSource
 from edgekit.core.card import ModelCard
 from edgekit.core.measurement import Grade, Latency, Measurement, Metric
 from edgekit.core.preprocess import Preprocess
-from edgekit.core.recipe import RECIPES
 from edgekit.core.run import ModelRecord, Run
 from edgekit.core.target import Budgets, Limit, Target
 from edgekit.core.tensor import TensorSpec, quantize
@@ -19,6 +18,9 @@ from edgekit.packaging import arena, golden, packagers
 from edgekit.packaging.naming import names_of
 from edgekit.packaging.nouns import Content, Variant
 from edgekit.packaging.package import write
+from edgekit.pipeline import recipes
+
+RECIPES = recipes.shipped()
 
 
 def source(**update):

@@ -5,9 +5,12 @@ import pytest
 
 from edgekit.core.card import ModelCard
 from edgekit.core.measurement import ErrorRecord, Grade, Metric
-from edgekit.core.recipe import RECIPES, Recipe
+from edgekit.core.recipe import Recipe
 from edgekit.core.target import OpPolicy
 from edgekit.core.verdict import Status, judge
+from edgekit.pipeline import recipes
+
+RECIPES = recipes.shipped()
 
 
 def check(verdict, name):

@@ -10,13 +10,15 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from edgekit.core.recipe import RECIPES
 from edgekit.errors import UsageError
 from edgekit.packaging import bundle, packagers
 from edgekit.packaging.choose import Wish, wishes
 from edgekit.packaging.nouns import Manifest
 from edgekit.packaging.package import package, write
+from edgekit.pipeline import recipes
 from edgekit.system import store
+
+RECIPES = recipes.shipped()
 
 KINDS = packagers.names()
 ZIP = packagers.load("zip")

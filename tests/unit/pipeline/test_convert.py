@@ -10,16 +10,15 @@ from edgekit import formats
 from edgekit.core.artifact import Artifact
 from edgekit.core.card import ASIDE, TEXTS, ModelCard
 from edgekit.core.dataset import Dataset
-from edgekit.core.recipe import parse_recipe
 from edgekit.core.tensor import TensorSpec
 from edgekit.formats.executorch import metadata as executorch_metadata
 from edgekit.formats.tflite import metadata as tflite_metadata
-from edgekit.pipeline import convert
+from edgekit.pipeline import convert, recipes
 from edgekit.pipeline.workspace import Settings
 from edgekit.sources.model import Model
 from edgekit.system import packages, plugins, store
 
-FP32 = parse_recipe("fp32")
+FP32 = recipes.parse("fp32")
 CARD = ModelCard(name="net", labels=tuple("0123456789"))
 
 # Another value for every field of a card.
@@ -38,7 +37,8 @@ OTHER = {
 # What the parent and its jobs import, and what yet decides no file: it finds out what would, runs
 # what is there, or says what went wrong.
 NO_MAKERS = {
-    "edgekit.devices", "edgekit.errors", "edgekit.metrics", "edgekit.pipeline.settle",
+    "edgekit.devices", "edgekit.errors", "edgekit.metrics", "edgekit.pipeline.recipes",
+    "edgekit.pipeline.settle",
     "edgekit.sources.factories", "edgekit.system.packages",
     "edgekit.system.plugins", "edgekit.system.resources", "edgekit.system.store",
 }  # fmt: skip
@@ -57,7 +57,7 @@ def key(card=CARD, name="onnx", recipe="fp32", on=None, chosen=None, tools=None,
 
     Every tool is installed; `tools` are those of another version than usual.
     """
-    by = parse_recipe(recipe, calibration_n=10)
+    by = recipes.parse(recipe, calibration_n=10)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(packages, "versions", lambda asked: {n: (tools or {}).get(n) for n in asked})
         return convert.cache_key(
@@ -110,7 +110,7 @@ def test_every_tool_on_the_way_counts_and_no_other(name):
     ],
 )
 def test_the_tools_are_those_of_the_whole_way(kind, name, recipe, tools):
-    used = set(convert._packages(kind, name, parse_recipe(recipe, calibration_n=10)))
+    used = set(convert._packages(kind, name, recipes.parse(recipe, calibration_n=10)))
     assert tools <= used
     assert ("litert-torch" in used) == ("litert-torch" in tools)
 

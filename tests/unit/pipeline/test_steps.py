@@ -4,12 +4,14 @@ import make
 import pytest
 
 from edgekit.core.card import ModelCard
-from edgekit.core.recipe import RECIPES
 from edgekit.core.verdict import Status
+from edgekit.pipeline import recipes
 from edgekit.pipeline.convert import Converted, file_name
 from edgekit.pipeline.plan import plan
 from edgekit.pipeline.steps import Findings, judge_all
 from edgekit.sources.model import Model
+
+RECIPES = recipes.shipped()
 
 ANY = make.target(id="any")
 PICKY = make.target(id="picky", recipes=("int8",), recipes_source="a test")

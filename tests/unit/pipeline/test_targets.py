@@ -6,10 +6,11 @@ import jsonschema
 import pytest
 
 from edgekit import formats
-from edgekit.core.recipe import RECIPES
 from edgekit.core.target import Target
 from edgekit.errors import TargetError, UsageError
-from edgekit.pipeline import targets
+from edgekit.pipeline import recipes, targets
+
+RECIPES = recipes.shipped()
 
 ROOT = Path(__file__).parents[3]
 SHIPPED = sorted((ROOT / "targets").glob("*.toml"))

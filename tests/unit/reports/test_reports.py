@@ -3,8 +3,10 @@ import json
 import make
 
 from edgekit import reports
-from edgekit.core.recipe import RECIPES
 from edgekit.core.run import Run
+from edgekit.pipeline import recipes
+
+RECIPES = recipes.shipped()
 
 
 def test_json_is_the_run_and_its_choices():

@@ -12,6 +12,8 @@ from edgekit.sources import factories, resolve
 from edgekit.sources.model import Model
 from edgekit.system import process, store
 
+pytestmark = pytest.mark.usefixtures("own_cache")
+
 # Looks at one factory a line, each in a process of its own, which need not import edgekit again.
 LOOK = """
 import json, os, sys

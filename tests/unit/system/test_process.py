@@ -13,8 +13,6 @@ def call(assets, monkeypatch):
     monkeypatch.syspath_prepend(str(assets / "jobs"))
     import child_jobs
 
-    places = [str(assets / "jobs"), *os.environ.get("PYTHONPATH", "").split(os.pathsep)]
-
     def run(job, said=None, **limits):
         return process.call(
             getattr(child_jobs, job),

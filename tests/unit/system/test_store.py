@@ -9,6 +9,8 @@ from edgekit.errors import StorageError, UsageError
 from edgekit.pipeline import runs
 from edgekit.system import store
 
+pytestmark = pytest.mark.usefixtures("own_cache")
+
 
 def test_a_file_is_written_whole_or_not_at_all(tmp_path):
     path = tmp_path / "new" / "a.txt"

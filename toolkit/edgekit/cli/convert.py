@@ -47,27 +47,26 @@ def command(  # noqa: PLR0913, PLR0917 - a command line
     Each file is run once and held against the float model before it counts.
     """
     from edgekit.cli import models_of
-    from edgekit.core.recipe import parse_recipe
-    from edgekit.pipeline import targets
+    from edgekit.pipeline import recipes, targets
     from edgekit.pipeline.plan import check_possible, plan
     from edgekit.pipeline.workspace import Settings
 
     profiles = targets.load_all(target)
-    recipes = [
-        parse_recipe(name, calibration_n=calibration, calibration_seed=seed, batch_max=batch_max)
+    asked = [
+        recipes.parse(name, calibration_n=calibration, calibration_seed=seed, batch_max=batch_max)
         for name in dict.fromkeys(quantize)
     ]
     chosen = models_of.resolve(
         model, framework, weights, card, input_shape, profiles, download=download
     )
-    attempts = plan([chosen], recipes, profiles)
+    attempts = plan([chosen], asked, profiles)
     for profile in profiles:
         if not any(attempt.format in profile.formats for attempt in attempts):
-            check_possible(chosen.source, profile.formats[0], recipes[0])
+            check_possible(chosen.source, profile.formats[0], asked[0])
     for attempt in attempts:
         check_possible(chosen.source, attempt.format, attempt.recipe)
     models_of.warn_untrained(chosen)
-    if any(recipe.is_calibrated for recipe in recipes):
+    if any(recipe.is_calibrated for recipe in asked):
         data = data or chosen.card.data
     if dry_run:
         _show_plan(attempts, output, as_json)

@@ -5,6 +5,12 @@ from typing import Annotated
 
 import typer
 
+from edgekit import reports
+from edgekit.packaging import packagers
+from edgekit.system import resources
+
+RECIPES = resources.listing("recipes", "{name}.toml")
+
 
 def _targets(incomplete: str) -> list[str]:
     from edgekit.pipeline import targets
@@ -13,8 +19,6 @@ def _targets(incomplete: str) -> list[str]:
 
 
 def _recipes(incomplete: str) -> list[str]:
-    from edgekit.core.recipe import RECIPES
-
     return [name for name in RECIPES if name.startswith(incomplete)]
 
 
@@ -27,14 +31,10 @@ def _models(incomplete: str) -> list[str]:
 
 
 def _packagers(incomplete: str) -> list[str]:
-    from edgekit.packaging import packagers
-
     return [name for name in packagers.names() if name.startswith(incomplete)]
 
 
 def _reports(incomplete: str) -> list[str]:
-    from edgekit import reports
-
     return [name for name in reports.names() if name.startswith(incomplete)]
 
 
@@ -85,7 +85,7 @@ Recipes = Annotated[
     typer.Option(
         "--quantize",
         "-q",
-        help="fp32, fp16, dynamic-int8, int8, int8-io8, weight-int8, palette4; repeats.",
+        help=f"{', '.join(RECIPES)}; repeats.",
         autocompletion=_recipes,
     ),
 ]
@@ -109,7 +109,7 @@ PackageKinds = Annotated[
     list[str],
     typer.Option(
         "--for",
-        help="android, apple, microcontroller, python, web, zip; repeats; default: each target's.",
+        help=f"{', '.join(packagers.names())}; repeats; default: each target's.",
         autocompletion=_packagers,
     ),
 ]

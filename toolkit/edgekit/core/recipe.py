@@ -1,15 +1,17 @@
-"""Recipe: how a model is quantized. Its name parses into it, and back."""
+"""Recipe: how a model is quantized."""
 
 from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
 from edgekit.core.noun import Noun
-from edgekit.core.suggest import did_you_mean
 from edgekit.errors import UsageError
 
 Method = Literal["none", "dynamic", "static", "weight-only", "palette"]
 NumberType = Literal["float32", "float16", "int8", "uint4"]
+
+# The recipe's name of a file that edgekit did not make.
+UNKNOWN = "unknown"
 
 
 class Recipe(Noun):
@@ -41,85 +43,39 @@ class Recipe(Noun):
         return f"{self.name} (exact CPU)" if self.exact_cpu else self.name
 
     @property
+    def scheme(self) -> str:
+        """Return what is quantized to what, whatever the recipe is called: fp32, int8-io8 ...
+
+        Exporters go by this, so that a recipe of another name needs none of them to know it.
+        """
+        if self.name == UNKNOWN:
+            return UNKNOWN
+        how = {"dynamic": "dynamic-", "weight-only": "weight-", "palette": "palette"}
+        numbers = self.weight.replace("float", "fp").replace("uint", "")
+        borders = "-io8" if self.io == "int8" else ""
+        return f"{how.get(self.method, '')}{numbers}{borders}"
+
+    @property
     def is_calibrated(self) -> bool:
         """Whether a representative dataset is needed."""
         return self.method == "static"
 
 
-# The recipe's name of a file that edgekit did not make.
-UNKNOWN = "unknown"
-
-RECIPES: dict[str, Recipe] = {
-    recipe.name: recipe
-    for recipe in (
-        Recipe(name="fp32", description="no quantization"),
-        Recipe(
-            name="fp16",
-            description="half-precision weights; where the runtime can, half-precision arithmetic",
-            weight="float16",
-            activation="float16",
-        ),
-        Recipe(
-            name="dynamic-int8",
-            description="int8 weights, activations quantized while running; no data needed",
-            method="dynamic",
-            weight="int8",
-            granularity="per-channel",
-        ),
-        Recipe(
-            name="int8",
-            description="static int8 per channel, calibrated; float input and output",
-            method="static",
-            weight="int8",
-            activation="int8",
-            granularity="per-channel",
-        ),
-        Recipe(
-            name="int8-io8",
-            description="as int8, with int8 input and output",
-            method="static",
-            weight="int8",
-            activation="int8",
-            io="int8",
-            granularity="per-channel",
-        ),
-        Recipe(
-            name="weight-int8",
-            description="int8 weights, half-precision arithmetic; Core ML only, no data needed",
-            method="weight-only",
-            weight="int8",
-            activation="float16",
-            granularity="per-channel",
-        ),
-        Recipe(
-            name="palette4",
-            description="4-bit weights from tables of 16 values; Core ML only, no data needed",
-            method="palette",
-            weight="uint4",
-            activation="float16",
-        ),
-    )
-}
-
-
-def parse_recipe(
-    name: str, *, calibration_n: int = 0, calibration_seed: int = 0, batch_max: int = 1
+def with_settings(
+    recipe: Recipe, *, calibration_n: int = 0, calibration_seed: int = 0, batch_max: int = 1
 ) -> Recipe:
-    """Return the recipe called `name`. Raises `UsageError` with a suggestion for any other name.
+    """Return the recipe for so many calibration samples. Raises `UsageError` for less than one.
 
     The calibration settings are kept only by recipes that use them, so that they cannot split the
     cache of those that do not.
     """
-    recipe = RECIPES.get(name)
-    if recipe is None:
-        raise UsageError(f"got recipe '{name}', expected a known one", did_you_mean(name, RECIPES))
     if batch_max < 1:
         raise UsageError(f"got a largest batch of {batch_max}, expected at least 1")
     update = {"batch_max": batch_max}
     if recipe.is_calibrated:
         if calibration_n < 1:
             raise UsageError(
-                f"got {calibration_n} calibration samples, expected at least 1 for '{name}'",
+                f"got {calibration_n} calibration samples, expected at least 1 for '{recipe.name}'",
                 "give --calibration 100 or more; 100 to 500 real samples are usual",
             )
         update |= {"calibration_n": calibration_n, "calibration_seed": calibration_seed}

@@ -110,7 +110,7 @@ def _smaller(run: Run, artifact: Artifact) -> str:
     """Return how many times smaller the file is than its own model's fp32 file of that format."""
     for other in run.artifacts:
         mine = (other.source.sha256, other.format) == (artifact.source.sha256, artifact.format)
-        if mine and other.recipe.name == "fp32":
+        if mine and other.recipe.scheme == "fp32":
             return f"{other.size_bytes / artifact.size_bytes:.2f}x"
     return NONE
 

@@ -7,6 +7,7 @@ from pydantic import AfterValidator, Field, StringConstraints, ValidationInfo, m
 from edgekit.core.cpu import FEATURES, is_exact
 from edgekit.core.measurement import Kernels
 from edgekit.core.noun import Noun
+from edgekit.core.recipe import Recipe
 
 Text = Annotated[str, StringConstraints(min_length=1)]
 
@@ -107,9 +108,9 @@ class Target(Noun):
     packager: str = "zip"
     notes: str = ""
 
-    def takes(self, recipe: str) -> bool:
+    def takes(self, recipe: Recipe) -> bool:
         """Whether the profile takes files of a recipe: of any, where it lists none."""
-        return not self.recipes or recipe in self.recipes
+        return not self.recipes or bool({recipe.name, recipe.scheme} & set(self.recipes))
 
     @property
     def is_exact(self) -> bool:

@@ -99,7 +99,7 @@ def _policy(target: Target, artifact: Artifact) -> Iterator[Check]:
         why = "the file was made elsewhere: edgekit does not know how it was quantized"
         yield Check(name="recipe", status=Status.NOT_MEASURED, why=why)
     elif target.recipes:
-        fits = target.takes(artifact.recipe.name)
+        fits = target.takes(artifact.recipe)
         yield Check(
             name="recipe",
             status=Status.PASS if fits else Status.FAIL,

@@ -128,7 +128,7 @@ def _sample(
     outputs = _rows(kept, "outputs", k, len(artifact.outputs))
     _check_finite(outputs, artifact)
     allowed = [
-        output_tolerance(values, artifact.recipe.name)
+        output_tolerance(values, artifact.recipe.scheme)
         for values in _numbered(kept, "outputs", len(outputs))
     ]
     return GoldenSample(

@@ -9,12 +9,11 @@ from pydantic import Field, ValidationError
 from edgekit import reports
 from edgekit.core import problems
 from edgekit.core.noun import Noun
-from edgekit.core.recipe import RECIPES
 from edgekit.core.suggest import did_you_mean
 from edgekit.core.target import Budgets
 from edgekit.errors import UsageError
 from edgekit.packaging import packagers
-from edgekit.pipeline import targets
+from edgekit.pipeline import recipes, targets
 
 
 class TrainSection(Noun):
@@ -95,7 +94,7 @@ def _wrong_names(config: RunConfig) -> list[str]:
     """Return a line for every name in the file that nothing answers to."""
     asked = {
         "targets": (config.targets, targets.known()),
-        "recipes": (config.recipes, tuple(RECIPES)),
+        "recipes": (config.recipes, recipes.known()),
         "reports": (config.reports, reports.names()),
         "packages.kind": (tuple(p.kind for p in config.packages), packagers.names()),
         "packages.target": (tuple(p.target for p in config.packages), config.targets),

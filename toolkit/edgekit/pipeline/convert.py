@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from edgekit import formats
 from edgekit.core.artifact import Artifact, ModelSource, Parity
 from edgekit.core.dataset import Dataset
-from edgekit.core.recipe import Recipe, parse_recipe
+from edgekit.core.recipe import Recipe
 from edgekit.errors import (
     DataError,
     EdgekitError,
@@ -18,7 +18,7 @@ from edgekit.errors import (
     ModelLoadError,
     UsageError,
 )
-from edgekit.pipeline import jobs
+from edgekit.pipeline import jobs, recipes
 from edgekit.pipeline.messages import Export, ExportedFile
 from edgekit.pipeline.parity import check_parity
 from edgekit.pipeline.plan import base_of, check_possible
@@ -149,7 +149,7 @@ class Conversions:
         form = base_of(hub_of(model.source), name, recipe)
         if form is None:
             return model
-        made = self.convert(model, form, parse_recipe("fp32"))
+        made = self.convert(model, form, recipes.load("fp32"))
         source = ModelSource(
             kind=form,
             framework=model.source.framework,
@@ -215,7 +215,7 @@ def _packages(kind: str, name: str, recipe: Recipe) -> tuple[str, ...]:
     form = base_of(formats.loader(kind).HUB, name, recipe)
     if form is None:
         return formats.packages_of(kind, name)
-    first = _packages(kind, form, parse_recipe("fp32"))
+    first = _packages(kind, form, recipes.load("fp32"))
     return tuple(dict.fromkeys((*first, *formats.packages_of(form, name))))
 
 

@@ -51,7 +51,7 @@ def check_parity(
 
 def _parity(got: list[Array], reference: Arrays, recipe: Recipe, inputs_from: str) -> Parity:
     """Compare output by output; the largest difference, and the largest value, count."""
-    allowed, worst, largest = TOLERANCE.get(recipe.name), 0.0, 0.0
+    allowed, worst, largest = TOLERANCE.get(recipe.scheme), 0.0, 0.0
     for mine, wanted in zip(got, reference, strict=True):
         if mine.shape != wanted.shape:
             raise ExportError(f"got outputs {mine.shape} from the file, expected {wanted.shape}")

@@ -52,7 +52,7 @@ def check_possible(source: ModelSource, name: str, recipe: Recipe) -> None:
     if why:
         hint = "leave --batch-max out" if recipe.batch_max > 1 else "choose another recipe"
         raise ExportError(f"got recipe {recipe.name} for {name}: {why}", hint)
-    if recipe.name == "fp32" and source.kind == name == "tflite":
+    if recipe.scheme == "fp32" and source.kind == name == "tflite":
         raise ExportError(f"got {source.ref}, which is {name} fp32 already", "choose int8 or fp16")
 
 

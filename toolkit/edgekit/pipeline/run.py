@@ -5,13 +5,13 @@ import os
 from pathlib import Path
 
 from edgekit import data, reports
-from edgekit.core.recipe import Recipe, parse_recipe
+from edgekit.core.recipe import Recipe
 from edgekit.core.run import Run
 from edgekit.core.target import Budgets, Target
 from edgekit.errors import EdgekitError, MissingExtraError, RuntimeFailedError, UsageError
 from edgekit.packaging.choose import Wish
 from edgekit.packaging.package import package
-from edgekit.pipeline import plan, runs, steps, targets
+from edgekit.pipeline import plan, recipes, runs, steps, targets
 from edgekit.pipeline.config import ModelSection, RunConfig
 from edgekit.pipeline.convert import Conversions
 from edgekit.pipeline.measure import Bench
@@ -93,7 +93,7 @@ def _profiles(config: RunConfig, root: Path) -> tuple[Target, ...]:
 
 def _recipes(config: RunConfig) -> list[Recipe]:
     return [
-        parse_recipe(name, calibration_n=config.data.calibration, calibration_seed=config.seed)
+        recipes.parse(name, calibration_n=config.data.calibration, calibration_seed=config.seed)
         for name in dict.fromkeys(config.recipes)
     ]
 

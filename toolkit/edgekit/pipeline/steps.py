@@ -155,8 +155,8 @@ def _is_for_other_cpus(artifact: Artifact, target: Target, found: Findings) -> b
 
 
 def _is_for_others(artifact: Artifact, target: Target, targets: tuple[Target, ...]) -> bool:
-    recipe = artifact.recipe.name
-    if target.takes(recipe) or recipe == UNKNOWN:
+    recipe = artifact.recipe
+    if target.takes(recipe) or recipe.name == UNKNOWN:
         return False
     return any(other.takes(recipe) for other in targets if artifact.format in other.formats)
 

@@ -7,6 +7,8 @@ from typing import Literal
 from edgekit.core.suggest import did_you_mean
 from edgekit.errors import UsageError
 
+Kind = Literal["targets", "models", "recipes"]
+
 PACKAGE = Path(__file__).parents[1]
 
 
@@ -17,7 +19,7 @@ def checkout() -> Path | None:
     return root if (root / "pyproject.toml").is_file() else None
 
 
-def folders(kind: Literal["targets", "models"]) -> tuple[Path, ...]:
+def folders(kind: Kind) -> tuple[Path, ...]:
     """Return the folders that hold `kind`, the first to look in first.
 
     The user's folder is `$EDGEKIT_HOME/<kind>`, by default `~/.config/edgekit/<kind>`.
@@ -34,7 +36,7 @@ def constraints() -> Path:
     return (checkout() or PACKAGE / "_shipped") / "constraints.txt"
 
 
-def find(kind: Literal["targets", "models"], name: str, entry: str) -> Path:
+def find(kind: Kind, name: str, entry: str) -> Path:
     """Return the path of `entry` (`{name}` filled in) in the first folder that has it.
 
     Raises `UsageError` with a suggestion for an unknown name.
@@ -49,7 +51,7 @@ def find(kind: Literal["targets", "models"], name: str, entry: str) -> Path:
     )
 
 
-def listing(kind: Literal["targets", "models"], entry: str) -> tuple[str, ...]:
+def listing(kind: Kind, entry: str) -> tuple[str, ...]:
     """Return the names of all that `find` would find, sorted."""
     found = set()
     for folder in folders(kind):

@@ -10,12 +10,14 @@ import pytest
 
 from edgekit.core.card import ModelCard
 from edgekit.core.preprocess import Preprocess
-from edgekit.core.recipe import RECIPES
 from edgekit.core.tensor import TensorSpec
 from edgekit.packaging.golden import Assets, drawn, samples_of
 from edgekit.packaging.naming import names_of
 from edgekit.packaging.nouns import Content, Variant
 from edgekit.packaging.packagers import android
+from edgekit.pipeline import recipes
+
+RECIPES = recipes.shipped()
 
 ODD = ("class", 'say "hi" $x', "it's \\n", "数字", "🙂 ${a}")
 IMAGE = TensorSpec(name="image", shape=(1, 4, 5, 3), dtype="int8", scale=0.0123, zero_point=-3)

@@ -8,7 +8,7 @@ import pytest
 
 from edgekit.core.card import ModelCard
 from edgekit.core.preprocess import Preprocess
-from edgekit.core.recipe import RECIPES, Recipe
+from edgekit.core.recipe import Recipe
 from edgekit.core.tensor import TensorSpec
 from edgekit.packaging import golden
 from edgekit.packaging.naming import names_of
@@ -16,6 +16,9 @@ from edgekit.packaging.nouns import LABELS, Arena, Content, Variant
 from edgekit.packaging.packagers import microcontroller
 from edgekit.packaging.packagers.microcontroller import golden as micro_golden
 from edgekit.packaging.packagers.microcontroller.operators import METHODS
+from edgekit.pipeline import recipes
+
+RECIPES = recipes.shipped()
 
 IMAGE = TensorSpec(name="image", shape=(-1, 4, 4, 3), dtype="int8", scale=1 / 127, zero_point=-1)
 SCORES = TensorSpec(name="scores", shape=(1, 2), dtype="int8", scale=1 / 256, zero_point=-128)

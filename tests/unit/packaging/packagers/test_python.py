@@ -23,7 +23,6 @@ from PIL import Image
 
 from edgekit.core.card import ModelCard
 from edgekit.core.preprocess import Preprocess
-from edgekit.core.recipe import RECIPES
 from edgekit.core.tensor import TensorSpec, quantize
 from edgekit.data import folder
 from edgekit.packaging import bundle
@@ -31,6 +30,9 @@ from edgekit.packaging.golden import Assets, drawn
 from edgekit.packaging.naming import names_of
 from edgekit.packaging.nouns import LABELS, Content, GoldenSample, Variant
 from edgekit.packaging.packagers import python
+from edgekit.pipeline import recipes
+
+RECIPES = recipes.shipped()
 
 MODEL = b"a model file"
 NASTY = 'a "model" \\ of ${x}\nClassifier: Evil\r\n"""数'

@@ -8,12 +8,14 @@ import pytest
 
 from edgekit.core.card import ModelCard
 from edgekit.core.preprocess import Preprocess
-from edgekit.core.recipe import RECIPES
 from edgekit.core.tensor import TensorSpec
 from edgekit.packaging import bundle, golden
 from edgekit.packaging.naming import names_of
 from edgekit.packaging.nouns import Content, Variant
 from edgekit.packaging.packagers import web
+from edgekit.pipeline import recipes
+
+RECIPES = recipes.shipped()
 
 IMAGE = Preprocess(colour="RGB", height=4, width=4, fit="crop", scale=1 / 255, mean=(0.1,))
 

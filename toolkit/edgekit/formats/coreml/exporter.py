@@ -40,7 +40,7 @@ HALF = "computes in half precision, which Apple's Neural Engine needs"
 
 def refusal(recipe: Recipe) -> str | None:
     """Return why this recipe cannot be honoured, or None."""
-    if recipe.name in RECIPES:
+    if recipe.scheme in RECIPES:
         return None
     return f"Core ML packages are made by {', '.join(RECIPES)}"
 
@@ -66,7 +66,7 @@ def export(
             f"got {type(error).__name__} from coremltools for {recipe.name}: {str(error)[:600]}",
             "the message names the op; replace it by one that Core ML has",
         ) from error
-    half = () if recipe.name == "fp32" else (HALF,)
+    half = () if recipe.scheme == "fp32" else (HALF,)
     return Exported(
         inputs=inputs,
         outputs=outputs,
@@ -120,7 +120,7 @@ def _converted(
         convert_to="mlprogram",
         inputs=[ct.TensorType(s.name, shape=s.shape, dtype=np.dtype(s.dtype).type) for s in inputs],
         outputs=[ct.TensorType(s.name, dtype=np.dtype(s.dtype).type) for s in outputs],
-        compute_precision=ct.precision.FLOAT32 if recipe.name == "fp32" else ct.precision.FLOAT16,
+        compute_precision=ct.precision.FLOAT32 if recipe.scheme == "fp32" else ct.precision.FLOAT16,
         minimum_deployment_target=ct.target.iOS16,
         skip_model_load=True,
     )
@@ -135,7 +135,7 @@ def _converted(
 
 
 def _compressed(made: Any, recipe: Recipe) -> Any:
-    if recipe.name not in MARKS:
+    if recipe.scheme not in MARKS:
         return made
     from coremltools.optimize import coreml
 
@@ -190,7 +190,7 @@ def _check(
     blocks = main.block_specializations.values()
     counts = Counter(op.type for block in blocks for op in block.operations)
     del counts["const"]
-    if recipe.name in MARKS and not counts[MARKS[recipe.name]]:
+    if recipe.scheme in MARKS and not counts[MARKS[recipe.scheme]]:
         raise ExportError(
             f"got no quantized operator out of coremltools for {recipe.name}",
             "the model has no weight that it can compress; ship fp16",

@@ -59,7 +59,7 @@ def _partitioners(recipe: Recipe) -> list[Any]:
 
     precision, target = coremltools.precision, coremltools.target
     specs = CoreMLBackend.generate_compile_specs(
-        compute_precision=precision.FLOAT32 if recipe.name == "fp32" else precision.FLOAT16,
+        compute_precision=precision.FLOAT32 if recipe.scheme == "fp32" else precision.FLOAT16,
         # iOS 17 is the first with quantized activations; below that ExecuTorch's own default.
         minimum_deployment_target=target.iOS17 if recipe.method == "static" else None,
     )

@@ -48,9 +48,9 @@ class Backend:
 
 def refusal(recipe: Recipe, known: tuple[str, ...], why: dict[str, str], name: str) -> str | None:
     """Return why `recipe` is none of the `known` ones, by name where the reason is in `why`."""
-    if recipe.name in known:
+    if recipe.scheme in known:
         return None
-    return why.get(recipe.name, f"{name} has no such quantization; it has {', '.join(known)}")
+    return why.get(recipe.scheme, f"{name} has no such quantization; it has {', '.join(known)}")
 
 
 def export(

@@ -33,7 +33,7 @@ def refusal(recipe: Recipe) -> str | None:
     """Return why this recipe cannot be honoured, or None."""
     if recipe.batch_max > 1:
         return "the file has one batch size"
-    if recipe.name in RECIPES:
+    if recipe.scheme in RECIPES:
         return None
     if recipe.io == "int8":
         return "ONNX Runtime's quantizer keeps float32 inputs and outputs"
@@ -48,7 +48,7 @@ def differs_by_cpu(recipe: Recipe) -> bool:
 def derives_from(hub: str, recipe: Recipe) -> str | None:
     """Return the format whose fp32 file this is made from: every other recipe's from fp32's."""
     del hub
-    return None if recipe.name == "fp32" else "onnx"
+    return None if recipe.scheme == "fp32" else "onnx"
 
 
 def export(
@@ -59,10 +59,10 @@ def export(
     `samples`, one `(n, ...)` array per input, are the representative dataset. Image models of
     Keras and TensorFlow become NCHW, as ONNX's convolutions are. Raises `ExportError`.
     """
-    if recipe.name != "fp32" and model.hub != "onnx":
+    if recipe.scheme != "fp32" and model.hub != "onnx":
         raise ExportError(f"got recipe {recipe.name} for a {model.hub} model, expected fp32 first")
     try:
-        if recipe.name == "fp32":
+        if recipe.scheme == "fp32":
             proto, layout = _float32(model, card)
         else:
             proto = quantize.quantized(

@@ -36,7 +36,7 @@ def quantized(path: Path, recipe: Recipe, samples: Arrays | None, *, full_range:
     an int8 file answers alike on every CPU; docs/cpu-kinds.md has what that costs. Raises
     `ExportError` where nothing was quantized.
     """
-    if recipe.name == "fp16":
+    if recipe.scheme == "fp16":
         proto = _half(path)
     else:
         proto = _int8(path, recipe, samples, full_range=full_range)

@@ -33,7 +33,7 @@ def refusal(recipe: Recipe) -> str | None:
     """Return why this recipe cannot be honoured, or None."""
     if recipe.batch_max > 1:
         return "the file has one batch size"
-    if recipe.name in RECIPES:
+    if recipe.scheme in RECIPES:
         return None
     return f"a .ort file is made from an ONNX file, which is made by {', '.join(RECIPES)}"
 
@@ -66,7 +66,7 @@ def export(
         raise ExportError(f"got a {model.hub} model, expected its ONNX file first")
     source = Path(model.source.path).read_bytes()
     full_range = recipe.exact_cpu or not differs_by_cpu(recipe)
-    if recipe.name != "fp32":
+    if recipe.scheme != "fp32":
         proto = quantize.quantized(Path(model.source.path), recipe, samples, full_range=full_range)
         source = proto.SerializeToString(deterministic=True)
     try:

@@ -29,14 +29,14 @@ TEXTS = tflite_metadata.TEXTS
 
 def refusal(recipe: Recipe) -> str | None:
     """Return why this recipe cannot be honoured, or None."""
-    if recipe.name not in RECIPES:
+    if recipe.scheme not in RECIPES:
         return f"TFLite files are made by {', '.join(RECIPES)}"
     return "a TFLite file has one batch size" if recipe.batch_max > 1 else None
 
 
 def derives_from(hub: str, recipe: Recipe) -> str | None:
     """Return the format whose fp32 file this is made from: quantized files come from fp32's."""
-    return None if recipe.name == "fp32" or hub == "tflite" else "tflite"
+    return None if recipe.scheme == "fp32" or hub == "tflite" else "tflite"
 
 
 def packages_from(hub: str) -> tuple[str, ...]:
@@ -54,7 +54,7 @@ def export(
     layout: Layout = model.layout
     if model.hub == "tflite":
         data = _quantize(Path(model.native), recipe, samples)
-    elif recipe.name != "fp32":
+    elif recipe.scheme != "fp32":
         raise ExportError(f"got recipe {recipe.name} for a {model.hub} model, expected fp32 first")
     elif model.hub == "torch":
         data, layout = _from_torch(model, card)
@@ -169,7 +169,7 @@ def _configure(work: Any, recipe: Recipe) -> None:
 
     update = functools.partial(work.update_quantization_recipe, regex=".*")
     names = qtyping.TFLOperationName
-    if recipe.name == "fp16":
+    if recipe.scheme == "fp16":
         half = qtyping.TensorQuantizationConfig(num_bits=16, dtype=qtyping.TensorDataType.FLOAT)
         config = qtyping.OpQuantizationConfig(
             weight_tensor_config=half,

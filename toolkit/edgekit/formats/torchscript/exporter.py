@@ -36,9 +36,9 @@ WRITTEN_ANEW = {"version", "byteorder", ".data/serialization_id"}
 
 def refusal(recipe: Recipe) -> str | None:
     """Return why this recipe cannot be honoured, or None."""
-    if recipe.name in RECIPES:
+    if recipe.scheme in RECIPES:
         return None
-    if recipe.name == "fp16":
+    if recipe.scheme == "fp16":
         return "half precision is not made for this deprecated format; executorch has it"
     return f"TorchScript files are made by {', '.join(RECIPES)}"
 

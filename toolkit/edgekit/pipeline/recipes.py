@@ -1,0 +1,52 @@
+"""Reading recipes: a TOML file each, named after the recipe."""
+
+import tomllib
+
+from pydantic import ValidationError
+
+from edgekit.core.problems import in_words, wrong_fields
+from edgekit.core.recipe import Recipe, with_settings
+from edgekit.core.suggest import did_you_mean
+from edgekit.errors import UsageError
+from edgekit.system import resources
+
+ENTRY = "{name}.toml"
+
+
+def known() -> tuple[str, ...]:
+    """Return the names of all recipes that can be found, sorted."""
+    return resources.listing("recipes", ENTRY)
+
+
+def load(name: str) -> Recipe:
+    """Return the recipe called `name`.
+
+    Raises `UsageError` with a suggestion for an unknown name, and for a file with wrong fields.
+    """
+    if name not in known():
+        raise UsageError(f"got recipe '{name}', expected a known one", did_you_mean(name, known()))
+    path = resources.find("recipes", name, ENTRY)
+    try:
+        return Recipe.model_validate({"name": name, **tomllib.loads(path.read_text())})
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise UsageError(f"got an unreadable recipe {path}: {error}") from error
+    except ValidationError as error:
+        wrong = wrong_fields(error, Recipe)
+        raise UsageError(in_words(wrong, str(path)), "correct them") from error
+
+
+def parse(
+    name: str, *, calibration_n: int = 0, calibration_seed: int = 0, batch_max: int = 1
+) -> Recipe:
+    """Return the recipe called `name` with these settings. Raises `UsageError`."""
+    return with_settings(
+        load(name),
+        calibration_n=calibration_n,
+        calibration_seed=calibration_seed,
+        batch_max=batch_max,
+    )
+
+
+def shipped() -> dict[str, Recipe]:
+    """Return every recipe that can be found, by name."""
+    return {name: load(name) for name in known()}
