@@ -47,7 +47,7 @@ DEMO = """
 [[models]]
 source = "mobilenet"
 framework = "keras"
-train = { epochs = 3 }
+train = { epochs = 6 }
 [[models]]
 source = "mobilenet"
 framework = "torch"

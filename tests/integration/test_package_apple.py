@@ -460,6 +460,7 @@ def test_swift_is_translated_as_swift_means_it(swift, python, strict):
     ("swift", "error"),
     [
         ("let x: Int = 1.5", swift_runtime.TypeClash),
+        ("let x: [Int] = [1, 2.5]", swift_runtime.TypeClash),
         ("let a = 1\n let b = 2.0\n let x = a + b", swift_runtime.TypeClash),
         ("let a = Float(1)\n let b = 2.0\n let x = a * b", swift_runtime.TypeClash),
         ("let a = [1]\n let x = a[-1]", swift_runtime.Trap),

@@ -162,8 +162,10 @@ def checked(value, kind: str, known: dict):
     if kind.startswith("["):
         if not isinstance(value, list):
             raise TypeClash(f"{value!r} as {kind}")
-        for each in value:
-            checked(each, kind[1:-1], known)
+        # All at once where they are right: arrays of bytes are long.
+        if set(map(type, value)) != {BASIC.get(kind[1:-1])}:
+            for each in value:
+                checked(each, kind[1:-1], known)
         return value
     wanted = BASIC.get(kind) or known.get(kind)
     if isinstance(wanted, frozenset):
