@@ -102,7 +102,7 @@ def test_it_changes_nothing_of_the_program(model, samples, tmp_path, monkeypatch
         outputs(tmp_path / f"{name}.pte", samples, tmp_path) for name in ("bare", "with")
     )
     np.testing.assert_array_equal(before, after)
-    assert inspect(tmp_path / "bare.pte")["metadata"] == {}
+    assert inspect(tmp_path / "bare.pte").facts.more["metadata"] == {}
 
 
 @pytest.mark.parametrize(
@@ -142,7 +142,7 @@ def file(model, samples, tmp_path_factory):
 
 
 def test_inspect_shows_them_in_brief(file):
-    facts = inspect(file)
+    facts = inspect(file).facts.more
     assert facts["method"] == "forward"
     assert sorted(facts["methods"]) == ["edgekit_metadata", "forward"]
     assert facts["metadata"] == {
@@ -172,7 +172,7 @@ def test_a_file_that_lies_is_refused_or_shown_harmlessly(file, tmp_path, before,
         with pytest.raises(ModelLoadError, match=words):
             inspect(path)
     else:
-        assert inspect(path)["metadata"]["licence"] == "?[2J "
+        assert inspect(path).facts.more["metadata"]["licence"] == "?[2J "
 
 
 def test_another_card_makes_another_file(edgekit, assets, tmp_path):
@@ -185,7 +185,7 @@ def test_another_card_makes_another_file(edgekit, assets, tmp_path):
                        "--trust", "--json")  # fmt: skip
         assert done.returncode == 0, done.stderr
         (file,) = (edgekit.cwd / "out").glob("*.pte")
-        made.append((inspect(file)["metadata"]["version"], file.read_bytes()))
+        made.append((inspect(file).facts.more["metadata"]["version"], file.read_bytes()))
         file.unlink()
     assert [version for version, _ in made] == ["1.0.0", "1.0.1", "1.0.0"]
     assert made[0] == made[2] != made[1]

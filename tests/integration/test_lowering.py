@@ -118,12 +118,10 @@ def test_a_file_for_xnnpack_computes_what_its_model_computes(model, tmp_path, na
     assert parts in {None, exported.delegated.subgraphs}
     assert difference(exported, path, made, tmp_path) < ALLOWED[recipe]
     facts = formats.inspector("executorch").inspect(path)
-    assert facts["delegates"] == ["XnnpackBackend"]
-    assert facts["delegated_subgraphs"] == exported.delegated.subgraphs
-    for key, specs in (("inputs", exported.inputs), ("outputs", exported.outputs)):
-        assert [(tuple(f["shape"]), f["dtype"]) for f in facts[key]] == [
-            (spec.shape, spec.dtype) for spec in specs
-        ]
+    assert facts.more["delegates"] == ("XnnpackBackend",)
+    assert facts.more["delegated_subgraphs"] == exported.delegated.subgraphs
+    for stated, specs in ((facts.inputs, exported.inputs), (facts.outputs, exported.outputs)):
+        assert [(f.shape, f.dtype) for f in stated] == [(spec.shape, spec.dtype) for spec in specs]
     assert exported.inputs[0].dtype == {"words": "int64"}.get(
         name, "int8" if recipe == "int8-io8" else "float32"
     )
@@ -134,7 +132,7 @@ def test_a_file_for_the_portable_kernels_does_too(model, tmp_path, name, recipe)
     made = model(name)
     exported, path = export("executorch_portable", made, recipe, tmp_path)
     assert exported.delegated.delegated == 0
-    assert formats.inspector("executorch").inspect(path)["delegates"] == []
+    assert formats.inspector("executorch").inspect(path).more["delegates"] == ()
     assert difference(exported, path, made, tmp_path) < ALLOWED[recipe]
 
 
@@ -180,10 +178,10 @@ def test_what_cannot_run_here_is_made_and_says_so(model, tmp_path, name, recipe,
     assert formats.exporter(name).RUNTIME is None
     assert any("not run here" in note for note in exported.notes)
     facts = formats.inspector("executorch").inspect(path)
-    assert facts["delegates"] == [delegate]
-    assert facts["delegated_subgraphs"] == exported.delegated.subgraphs >= 1
+    assert facts.more["delegates"] == (delegate,)
+    assert facts.more["delegated_subgraphs"] == exported.delegated.subgraphs >= 1
     border = "int8" if recipe == "int8-io8" else "float32"
-    assert facts["inputs"] == [{"shape": [1, 3, 16, 16], "dtype": border}]
+    assert [(f.shape, f.dtype) for f in facts.inputs] == [((1, 3, 16, 16), border)]
 
 
 def test_arm_s_compilers_are_named_where_they_are_missing(model, tmp_path):

@@ -207,7 +207,7 @@ def test_torchscript_computes_what_the_model_computes(nets, net, recipe, tmp_pat
     path, facts = check(nets, "torch", net, "torchscript", recipe, tmp_path)
     found = formats.inspector("torchscript").inspect(path)
     assert any("ExecuTorch" in note for note in facts.notes)
-    quantized = [name for name in found["operators"] if name.startswith("quantized::")]
+    quantized = [name for name in found.operators if name.startswith("quantized::")]
     assert bool(quantized) == (recipe != "fp32")
     with zipfile.ZipFile(path) as archive:
         held = b"".join(archive.read(name) for name in archive.namelist())
@@ -272,14 +272,14 @@ def test_a_saved_model_s_signature_becomes_onnx(nets, tmp_path):
 def test_a_core_ml_package_holds_what_the_model_holds(nets, net, recipe, tmp_path):
     path, facts, arrays = export(nets, "torch", net, "coreml", recipe, tmp_path)
     found = formats.inspector("coreml").inspect(path)
-    assert [i["name"] for i in found["inputs"]] == ["first", "second"][: len(arrays)]
-    assert [tuple(i["shape"]) for i in found["inputs"]] == [(1, *a.shape[1:]) for a in arrays]
-    assert {i["dtype"] for i in found["inputs"] + found["outputs"]} == {"float32"}
-    assert found["operators"] == facts.op_histogram
+    assert [i.name for i in found.inputs] == ["first", "second"][: len(arrays)]
+    assert [i.shape for i in found.inputs] == [(1, *a.shape[1:]) for a in arrays]
+    assert {i.dtype for i in found.inputs + found.outputs} == {"float32"}
+    assert found.operators == facts.op_histogram
     parameters = sum(p.numel() for p in nets("torch", net)[0].native.parameters())
     bits = {"fp32": 32, "fp16": 16, "weight-int8": 8, "palette4": 4}[recipe]
     # Beside the weights stand scales, tables and 64 bytes of header for each.
-    assert parameters * bits / 8 * 0.9 < found["weights_bytes"] < parameters * bits / 8 + 4000
+    assert parameters * bits / 8 * 0.9 < found.more["weights_bytes"] < parameters * bits / 8 + 4000
     assert facts.notes[0].startswith("not run here")
 
 

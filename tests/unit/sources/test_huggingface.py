@@ -6,30 +6,6 @@ from edgekit.sources import cards, huggingface, resolve
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 
-@pytest.fixture
-def cache(tmp_path, monkeypatch):
-    """Return a function that puts files into a hub cache as huggingface_hub lays it out."""
-    constants = pytest.importorskip("huggingface_hub.constants")
-    root = tmp_path / "hub"
-    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(root))
-    # A test must fail, not wait, if anything asks the network.
-    monkeypatch.setattr(constants, "ENDPOINT", "http://127.0.0.1:9")
-
-    def put(files, commit=COMMIT):
-        repo = root / "models--owner--name"
-        for number, (name, data) in enumerate(files.items()):
-            blob = repo / "blobs" / f"{number:040x}"
-            blob.parent.mkdir(parents=True, exist_ok=True)
-            blob.write_bytes(data)
-            link = repo / "snapshots" / commit / name
-            link.parent.mkdir(parents=True, exist_ok=True)
-            link.symlink_to(blob)
-        (repo / "refs").mkdir(exist_ok=True)
-        (repo / "refs" / "main").write_text(commit)
-
-    return put
-
-
 def test_the_only_model_file_of_a_snapshot(cache):
     cache({"README.md": b"#", "config.json": b"{}", "model.tflite": b"x"})
     path = huggingface.fetch(f"hf:owner/name@{COMMIT}", download=False)
@@ -65,11 +41,11 @@ def test_what_is_not_cached_is_not_downloaded(cache, ref):
     assert "--download" in caught.value.hint
 
 
-def test_with_download_the_hub_is_asked(cache, monkeypatch):
+def test_with_download_hugging_face_is_asked(cache, monkeypatch):
     cache({"a.tflite": b"a"})
-    # The hub's client asks five times, and waits longer each time.
+    # Their client asks five times, and waits longer each time.
     monkeypatch.setattr("time.sleep", lambda _: None)
-    with pytest.raises(ModelLoadError, match="from the hub: "):
+    with pytest.raises(ModelLoadError, match="from Hugging Face: "):
         huggingface.fetch(f"hf:owner/other/x.tflite@{COMMIT}", download=True)
 
 
@@ -122,7 +98,7 @@ def test_timm_names_that_are_none(ref):
         resolve.resolve(ref)
 
 
-def test_a_missing_hub_package_is_named(monkeypatch):
+def test_a_missing_package_is_named(monkeypatch):
     import sys
 
     monkeypatch.setitem(sys.modules, "huggingface_hub", None)

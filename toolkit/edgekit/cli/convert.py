@@ -46,18 +46,24 @@ def command(  # noqa: PLR0913, PLR0917 - a command line
 
     Each file is run once and held against the float model before it counts.
     """
-    from edgekit.cli import models_of
     from edgekit.pipeline import recipes, targets
     from edgekit.pipeline.plan import check_possible, plan
     from edgekit.pipeline.workspace import Settings
+    from edgekit.sources.open import open_model, parse_shapes
 
     profiles = targets.load_all(target)
     asked = [
         recipes.parse(name, calibration_n=calibration, calibration_seed=seed, batch_max=batch_max)
         for name in dict.fromkeys(quantize)
     ]
-    chosen = models_of.resolve(
-        model, framework, weights, card, input_shape, profiles, download=download
+    chosen = open_model(
+        model,
+        framework=framework,
+        for_format=profiles[0].formats[0],
+        weights=weights,
+        card=card,
+        inputs=parse_shapes(input_shape),
+        download=download,
     )
     attempts = plan([chosen], asked, profiles)
     for profile in profiles:
@@ -65,7 +71,8 @@ def command(  # noqa: PLR0913, PLR0917 - a command line
             check_possible(chosen.source, profile.formats[0], asked[0])
     for attempt in attempts:
         check_possible(chosen.source, attempt.format, attempt.recipe)
-    models_of.warn_untrained(chosen)
+    for line in (*chosen.warnings, *chosen.untrained):
+        console.note(f"warning: {line}")
     if any(recipe.is_calibrated for recipe in asked):
         data = data or chosen.card.data
     if dry_run:

@@ -46,6 +46,13 @@ Model = Annotated[
         autocompletion=_models,
     ),
 ]
+Inspected = Annotated[
+    str,
+    typer.Argument(
+        help="What convert takes, or a converted file: .tflite .pte .onnx .ort .ptl .mlpackage.",
+        autocompletion=_models,
+    ),
+]
 Framework = Annotated[
     str | None,
     typer.Option(help="keras or torch, for a zoo name.", autocompletion=lambda: ["keras", "torch"]),

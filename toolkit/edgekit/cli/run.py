@@ -22,14 +22,14 @@ def command(
 ) -> None:
     """Run the whole job of one file: train, convert, validate, report, package."""
     from edgekit.cli import outcome
+    from edgekit.data import located
     from edgekit.pipeline.config import read
     from edgekit.pipeline.run import execute, plan_lines
 
     settings = read(config)
     if data is not None:
         # On the command line a path is relative to where the user is, not to the file.
-        here = Path(data).absolute() if Path(data).exists() else data
-        section = settings.data.model_copy(update={"source": str(here)})
+        section = settings.data.model_copy(update={"source": located(data, Path.cwd())})
         settings = settings.model_copy(update={"data": section})
     if dry_run:
         lines = plan_lines(settings, config.parent)

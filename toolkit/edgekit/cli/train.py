@@ -15,6 +15,7 @@ EXAMPLE = (
 def command(  # noqa: PLR0913, PLR0917 - a command line
     model: options.Model,
     framework: options.Framework = None,
+    weights: options.Weights = None,
     data: options.Data = None,
     epochs: Annotated[int | None, typer.Option(min=1, help="Default: the card's.")] = None,
     batch_size: Annotated[int | None, typer.Option(min=1, help="Default: the card's.")] = None,
@@ -30,13 +31,17 @@ def command(  # noqa: PLR0913, PLR0917 - a command line
     as_json: options.Json = False,
 ) -> None:
     """Train a zoo model or a factory's, and save it with its card beside it."""
-    from edgekit.cli import models_of
     from edgekit.errors import UsageError
     from edgekit.pipeline.config import TrainSection
     from edgekit.pipeline.train import suffix_of, train, with_settings
     from edgekit.pipeline.workspace import Settings, workspace
+    from edgekit.sources.open import open_model, parse_shapes
 
-    chosen = models_of.resolve(model, framework, card=card, inputs=input_shape)
+    chosen = open_model(
+        model, framework=framework, weights=weights, card=card, inputs=parse_shapes(input_shape)
+    )
+    for line in chosen.warnings:
+        console.note(f"warning: {line}")
     section = TrainSection(epochs=epochs, batch_size=batch_size, learning_rate=learning_rate)
     chosen = with_settings(chosen, section)
     data = data or chosen.card.data

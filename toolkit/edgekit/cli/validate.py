@@ -23,30 +23,42 @@ def command(  # noqa: PLR0913, PLR0917 - a command line
     framework: options.Framework = None,
     weights: options.Weights = None,
     card: options.Card = None,
+    input_shape: options.Input = None,
     threads: options.Threads = 1,
     seed: options.Seed = 0,
     output: Annotated[
         Path, typer.Option("--output", "-o", help="The folder that runs are kept in.")
     ] = Path("runs"),
     trust: options.Trust = False,
+    download: options.Download = False,
     skip_bad: options.SkipBad = False,
     as_json: options.Json = False,
 ) -> None:
     """Run converted files here, compare them with the float model, and judge them for targets."""
-    from edgekit.cli import models_of, outcome
+    from edgekit.cli import outcome
     from edgekit.pipeline import targets
     from edgekit.pipeline.validate import subjects, validate
     from edgekit.pipeline.workspace import Settings
+    from edgekit.sources.open import open_model, parse_shapes
 
     profiles = targets.load_all(target)
     found = subjects(artifact, card, runs=output)
     model = (
-        models_of.resolve(
-            baseline, framework, weights, card, targets=profiles, fallback=found[0].artifact.card
+        open_model(
+            baseline,
+            framework=framework,
+            for_format=profiles[0].formats[0],
+            weights=weights,
+            card=card,
+            inputs=parse_shapes(input_shape),
+            fallback=found[0].artifact.card,
+            download=download,
         )
         if baseline
         else None
     )
+    for line in model.warnings if model else ():
+        console.note(f"warning: {line}")
     used = found[0].artifact.card or (model.card if model else None)
     if used is None or used.is_bare:
         console.note(

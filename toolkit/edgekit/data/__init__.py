@@ -49,3 +49,11 @@ def open_dataset(ref: str) -> "Dataset":
             "give an .npz, .csv or .tsv file, an idx folder, or a folder of class folders",
         )
     raise UsageError(f"got data '{ref}', expected a path or a name", did_you_mean(ref, names()))
+
+
+def located(ref: str, root: Path) -> str:
+    """Return `ref` with its path, if it has one, relative to `root`; a name stays a name."""
+    if ref in names():
+        return ref
+    kind, colon, rest = ref.partition(":")
+    return f"{kind}:{root / rest}" if colon and kind in names() else str(root / ref)

@@ -14,6 +14,7 @@ from edgekit.system.plugins import Door
 if TYPE_CHECKING:
     from edgekit.core.artifact import Exported, FloatModel, ModelSource
     from edgekit.core.card import ModelCard, Training
+    from edgekit.core.facts import Facts
     from edgekit.core.recipe import Recipe
     from edgekit.core.tensor import Array, Arrays, Layout
 
@@ -38,6 +39,15 @@ class Loader(Protocol):
 
         Nothing in a file runs without `trust`. Raises `ModelLoadError`.
         """
+        ...
+
+
+@runtime_checkable
+class Foldered(Protocol):
+    """A loader whose models are folders that no suffix marks."""
+
+    def folder_of(self, path: Path) -> Path | None:
+        """Return the model that lies in a folder, or that a file belongs to; None without one."""
         ...
 
 
@@ -112,8 +122,17 @@ class Inspector(Protocol):
 
     SUFFIXES: tuple[str, ...]
 
-    def inspect(self, path: Path) -> dict[str, Any]:
-        """Return facts by name, plain data. Raises `ModelLoadError` for a broken file."""
+    def inspect(self, path: Path) -> "Facts":
+        """Return what the file says. Raises `ModelLoadError` for a broken one."""
+        ...
+
+
+@runtime_checkable
+class Describing(Protocol):
+    """An inspector that also describes a model of its hub, alive in this process."""
+
+    def describe(self, model: "FloatModel") -> "Facts":
+        """Return borders, layers and how many parameters there are."""
         ...
 
 
@@ -174,3 +193,20 @@ def loader_of(suffix: str) -> str | None:
 def loaded_suffixes() -> tuple[str, ...]:
     """Return the suffixes of all files that models are loaded from, sorted."""
     return tuple(sorted(suffix for name in loaders() for suffix in loader(name).SUFFIXES))
+
+
+class ModelFolder(NamedTuple):
+    """A model that is a folder: the kind of its loader, and where it lies."""
+
+    kind: str
+    path: Path
+
+
+def model_folder(path: Path) -> ModelFolder | None:
+    """Return the model that lies in a folder, or that a file belongs to; None without one."""
+    for name in loaders():
+        module = loader(name)
+        found = module.folder_of(path) if isinstance(module, Foldered) else None
+        if found is not None:
+            return ModelFolder(name, found)
+    return None

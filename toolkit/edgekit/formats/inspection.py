@@ -1,54 +1,93 @@
-"""Inspecting a model file in a child process, by the plugin that knows its suffix."""
+"""Inspecting a model in a child process: a file by its suffix, or what code builds by its loader.
+
+Nothing in a file is run or rebuilt. A model that code builds is built, for its user named it.
+"""
 
 from pathlib import Path
-from typing import Any
 
 from edgekit import formats
+from edgekit.core.artifact import ModelSource
+from edgekit.core.card import ModelCard
+from edgekit.core.facts import Facts, Inspection
 from edgekit.core.noun import Noun
-from edgekit.core.tensor import TensorSpec
-from edgekit.errors import ModelLoadError
-from edgekit.system import process, store
-
-
-def inspect(path: Path) -> dict[str, Any]:
-    """Return what a file says about itself. Raises `ModelLoadError` for a broken or unknown one."""
-    if not path.exists():
-        raise ModelLoadError(f"got no file {path}", "check the path")
-    kinds = {
-        suffix: name for name in formats.inspectors() for suffix in formats.inspector(name).SUFFIXES
-    }
-    kind = kinds.get(path.suffix.lower())
-    if kind is None:
-        raise ModelLoadError(
-            f"got a file of unknown kind '{path.suffix}': {path}",
-            f"known: {' '.join(sorted(kinds))}",
-        )
-    return process.call(describe, _File(path=path, kind=kind), ModelLoadError).facts
+from edgekit.errors import EdgekitError, ModelLoadError
+from edgekit.system import packages, process, store
 
 
 class _File(Noun):
-    """A file to inspect, and the kind that it is by its suffix."""
+    """A file or folder to inspect, and the kind that it is."""
 
     path: Path
     kind: str
 
 
-class _Found(Noun):
-    """What a file says about itself."""
+class _Build(Noun):
+    """A model for the child to build; with `trust` the files that its code loads may run theirs."""
 
-    facts: dict[str, Any]
-
-
-def describe(ask: _File) -> _Found:
-    """Do the work of `inspect`, in the child."""
-    facts = formats.inspector(ask.kind).inspect(ask.path)
-    size, sha256 = store.size_of(ask.path), store.sha256_tree(ask.path)
-    return _Found(facts={"path": str(ask.path), "size_bytes": size, "sha256": sha256, **facts})
+    source: ModelSource
+    card: ModelCard
+    trust: bool = False
 
 
-def specs_of(facts: dict[str, Any], key: str) -> tuple[TensorSpec, ...]:
-    """Return the borders that an inspector found, numbered where the file gives no names."""
-    return tuple(
-        TensorSpec.model_validate({"name": f"{key}_{i}", **spec})
-        for i, spec in enumerate(facts[key])
+def suffixes() -> dict[str, str]:
+    """Return which inspector knows the files of each suffix."""
+    return {
+        suffix: name for name in formats.inspectors() for suffix in formats.inspector(name).SUFFIXES
+    }
+
+
+def inspect(path: Path) -> Inspection:
+    """Return what a file says about itself. Raises `ModelLoadError` for a broken or unknown one."""
+    if not path.exists():
+        raise ModelLoadError(f"got no file {path}", "check the path")
+    known = suffixes()
+    found = formats.model_folder(path)
+    kind = found.kind if found else known.get(path.suffix.lower())
+    if kind is None:
+        what = f"folder that is no model: {path}"
+        if not path.is_dir():
+            what = f"file of unknown kind '{path.suffix}': {path}"
+        raise ModelLoadError(f"got a {what}", f"known: {' '.join(sorted(known))}")
+    question = _File(path=found.path if found else path, kind=kind)
+    return process.call(describe, question, ModelLoadError)
+
+
+def describe(ask: _File) -> Inspection:
+    """Do the work of `inspect`, in the child. Raises `ModelLoadError` whatever the file does."""
+    path = ask.path
+    try:
+        facts = formats.inspector(ask.kind).inspect(path)
+    except (EdgekitError, MemoryError):
+        raise
+    except Exception as error:
+        raise ModelLoadError(
+            f"got a broken {path.suffix or 'model'} file: {path}: {type(error).__name__}: {error}",
+            "it may be truncated; copy it again, or save the model again",
+        ) from error
+    return Inspection(
+        path=str(path), size_bytes=store.size_of(path), sha256=store.sha256_tree(path), facts=facts
     )
+
+
+def inspect_code(source: ModelSource, card: ModelCard, *, trust: bool) -> Inspection:
+    """Return what is seen of a model that code builds, once it is built in the child.
+
+    Raises as its loader does.
+    """
+    question = _Build(source=source, card=card, trust=trust)
+    facts = process.call(describe_code, question, ModelLoadError)
+    return Inspection(path=source.ref, sha256=source.sha256, facts=facts)
+
+
+def describe_code(build: _Build) -> Facts:
+    """Do the work of `inspect_code`, in the child."""
+    loader = formats.loader(build.source.kind)
+    packages.versions(loader.PACKAGES)
+    model = loader.load(build.source, build.card, trust=build.trust)
+    inspector = formats.inspector(model.hub)
+    if not isinstance(inspector, formats.Describing):
+        raise ModelLoadError(f"got a {model.hub} model built by code, which nothing describes")
+    facts = inspector.describe(model)
+    weights = build.source.weights or ("published" if build.source.is_trained else "none")
+    more = {**facts.more, "weights": weights, "notes": model.notes}
+    return facts.model_copy(update={"more": more})

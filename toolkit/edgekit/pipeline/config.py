@@ -2,9 +2,9 @@
 
 import tomllib
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 
 from edgekit import reports
 from edgekit.core import problems
@@ -25,15 +25,36 @@ class TrainSection(Noun):
     patience: int | None = Field(default=None, ge=1)
 
 
+Shape = Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(min_length=1)]
+
+
 class ModelSection(Noun):
-    """One model: as on the command line, and trained first where `train` is given."""
+    """One model: as on the command line, and trained first where `train` is given.
+
+    `input` is one sample's shape, `inputs` those of a model of several. With `download` an `hf:` or
+    `timm:` model comes from the network where it is not in the cache.
+    """
 
     source: str
     framework: Literal["keras", "torch"] | None = None
     weights: str | None = None
     card: str | None = None
-    input: tuple[int, ...] | None = None
+    input: Shape | None = None
+    inputs: tuple[Shape, ...] = ()
+    download: bool = False
     train: TrainSection | None = None
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.input and self.inputs:
+            msg = "got input and inputs, expected one of them"
+            raise ValueError(msg)
+        return self
+
+    @property
+    def shapes(self) -> tuple[Shape, ...]:
+        """Return the shapes of one sample, one for each input; () where the card has them."""
+        return self.inputs or ((self.input,) if self.input else ())
 
 
 class DataSection(Noun):

@@ -1,6 +1,7 @@
 """Executing edgekit.toml, and reading Runs back."""
 
 import itertools
+import logging
 import os
 from pathlib import Path
 
@@ -18,9 +19,11 @@ from edgekit.pipeline.measure import Bench
 from edgekit.pipeline.settle import settled
 from edgekit.pipeline.train import suffix_of, train, with_settings
 from edgekit.pipeline.workspace import Settings, Step, Workspace, workspace
-from edgekit.sources import cards, resolve
 from edgekit.sources.model import Model, hub_of
+from edgekit.sources.open import open_model
 from edgekit.system import store
+
+log = logging.getLogger("edgekit")
 
 
 def execute(
@@ -39,9 +42,11 @@ def execute(
         latency_runs=config.latency_runs,
     )
     profiles, recipes = _profiles(config, root), _recipes(config)
-    models = [_model(section, root) for section in config.models]
-    _check_names(models)
-    with workspace(settings, step, _data(config.data.source, root)) as work:
+    models = _models(config, profiles, root)
+    for model, section in zip(models, config.models, strict=True):
+        for line in (*model.warnings, *(() if section.train else model.untrained)):
+            log.warning(line)
+    with workspace(settings, step, data.located(config.data.source, root)) as work:
         folder = runs.new_run_folder(Path(os.path.relpath(root / config.output)))
         try:
             trained = _trained(models, config, folder, work)
@@ -63,8 +68,7 @@ def execute(
 def plan_lines(config: RunConfig, root: Path) -> list[str]:
     """Return in words what `execute` would do, in order."""
     profiles, recipes = _profiles(config, root), _recipes(config)
-    models = [_model(section, root) for section in config.models]
-    _check_names(models)
+    models = _models(config, profiles, root)
     names = [f"{model.card.name} ({model.source.framework})" for model in models]
     lines = [
         f"train {name} on {config.data.source}"
@@ -98,27 +102,24 @@ def _recipes(config: RunConfig) -> list[Recipe]:
     ]
 
 
-def _data(source: str, root: Path) -> str:
-    """Make a data path relative to the config's folder; a name stays a name."""
-    kinds = data.names()
-    if source in kinds:
-        return source
-    kind, colon, rest = source.partition(":")
-    return f"{kind}:{root / rest}" if colon and kind in kinds else str(root / source)
+def _models(config: RunConfig, profiles: tuple[Target, ...], root: Path) -> list[Model]:
+    """Open the models, in order. Raises `UsageError` where two would give the same files."""
+    models = [_model(section, profiles, root) for section in config.models]
+    _check_names(models)
+    return models
 
 
-def _model(section: ModelSection, root: Path) -> Model:
-    ref = section.source if resolve.is_zoo_name(section.source) else str(root / section.source)
-    source = resolve.resolve(
-        ref,
+def _model(section: ModelSection, profiles: tuple[Target, ...], root: Path) -> Model:
+    model = open_model(
+        section.source,
+        root=root,
         framework=section.framework,
-        weights=root / section.weights if section.weights else None,
+        for_format=profiles[0].formats[0],
+        weights=Path(section.weights) if section.weights else None,
+        card=Path(section.card) if section.card else None,
+        inputs=section.shapes,
+        download=section.download,
     )
-    found = cards.card_of(source, root / section.card if section.card else None)
-    card = found or cards.bare_card(source)
-    if section.input:
-        card = card.model_copy(update={"input_shape": section.input})
-    model = Model(source, card)
     return with_settings(model, section.train) if section.train else model
 
 
@@ -148,7 +149,7 @@ def _trained(models: list[Model], config: RunConfig, folder: Path, work: Workspa
         framework = model.source.framework
         file = folder / "models" / f"{model.card.name}{suffix_of(framework)}"
         done = train(model, file, work)
-        result.append(Model(resolve.resolve(str(done.file)), done.card))
+        result.append(open_model(str(done.file)))
     return result
 
 

@@ -1,5 +1,6 @@
 """Training a zoo model or a user's factory, and saving it with its card beside it."""
 
+import dataclasses
 import shutil
 from pathlib import Path
 from typing import NamedTuple
@@ -39,7 +40,8 @@ def with_settings(model: Model, section: TrainSection) -> Model:
     """Return the model with its card's training settings replaced where `section` has some."""
     given = section.model_dump(exclude_none=True)
     training = model.card.training.model_copy(update=given)
-    return Model(model.source, model.card.model_copy(update={"training": training}))
+    card = model.card.model_copy(update={"training": training})
+    return dataclasses.replace(model, card=card)
 
 
 def train(model: Model, output: Path, work: Workspace) -> TrainedModel:

@@ -15,7 +15,7 @@ from edgekit.core.run import ModelRecord, Run
 from edgekit.core.target import Target
 from edgekit.core.tensor import Layout
 from edgekit.errors import DataError, ModelLoadError, UsageError
-from edgekit.formats.inspection import inspect, specs_of
+from edgekit.formats.inspection import inspect
 from edgekit.pipeline import runs, steps
 from edgekit.pipeline.labels import check_data
 from edgekit.pipeline.measure import Bench
@@ -68,46 +68,45 @@ def _runnable() -> dict[str, str]:
 def _is_model(path: Path) -> bool:
     """Return whether `path` is a converted file: some are folders, and so are runs."""
     exporters = {formats.exporter(n).SUFFIX for n in formats.exporters()}
-    return path.suffix in exporters or (path.is_file() and path.suffix != ".json")
+    return path.suffix.lower() in exporters or (path.is_file() and path.suffix != ".json")
 
 
 def _from_file(path: Path, card: Path | None) -> Subject:
-    facts = inspect(path)
-    exporters = _runnable()
-    if path.suffix not in exporters:
+    found = inspect(path)
+    facts, exporters, suffix = found.facts, _runnable(), path.suffix.lower()
+    if suffix not in exporters:
         raise UsageError(
             f"got {path}, expected a converted file to validate",
             f"known: {' '.join(sorted(exporters))}; edgekit convert makes one",
         )
     record = path.with_name(f"{path.name}.artifact.json")
     if record.is_file():
-        artifact = _from_record(record, facts["sha256"])
+        artifact = _from_record(record, found.sha256)
         update = {"card": cards.read_card(card)} if card else {}
         return Subject(artifact.model_copy(update=update), path, None)
-    layout: Layout = "NHWC" if path.suffix == ".tflite" else "NCHW"
+    layout: Layout = "NHWC" if suffix == ".tflite" else "NCHW"
     framework = "keras" if layout == "NHWC" else "torch"
     source = ModelSource(
-        kind=UNKNOWN, framework=framework, ref=str(path), path=str(path), sha256=facts["sha256"]
+        kind=UNKNOWN, framework=framework, ref=str(path), path=str(path), sha256=found.sha256
     )
-    if not facts.get("inputs"):
+    if not facts.inputs:
         raise UsageError(
             f"got {path} without its record {record.name}: a file of this format does not say what "
             "its inputs are",
             "validate it beside the record that edgekit convert wrote",
         )
-    inputs, outputs = specs_of(facts, "inputs"), specs_of(facts, "outputs")
-    layout = layouts.layout_of(inputs[0].shape) or layout
+    layout = layouts.layout_of(facts.inputs[0].shape) or layout
     own = cards.read_card(card) if card else None
     artifact = Artifact(
         path=path.name,
-        format=exporters[path.suffix],
-        size_bytes=facts["size_bytes"],
-        sha256=facts["sha256"],
-        recipe=Recipe(name=UNKNOWN, io="int8" if inputs[0].dtype == "int8" else "float32"),
+        format=exporters[suffix],
+        size_bytes=store.size_of(path),
+        sha256=found.sha256,
+        recipe=Recipe(name=UNKNOWN, io="int8" if facts.inputs[0].dtype == "int8" else "float32"),
         source=source,
-        inputs=inputs,
-        outputs=outputs,
-        op_histogram=facts["operators"],
+        inputs=facts.inputs,
+        outputs=facts.outputs,
+        op_histogram=facts.operators or {},
         layout=(own.layout if own else None) or layout,
         card=own,
     )

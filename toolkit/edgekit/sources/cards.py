@@ -5,6 +5,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from edgekit import data
 from edgekit.core.artifact import ModelSource
 from edgekit.core.card import ModelCard
 from edgekit.core.problems import in_words, wrong_fields
@@ -35,7 +36,7 @@ def bare_card(source: ModelSource) -> ModelCard:
     """Return the card of a model that has none: its file's name, and samples as they are."""
     path = Path(source.path)
     # A served model lies in a folder with the number of its version.
-    named = path.parent if source.kind == "savedmodel" and path.name.isdecimal() else path
+    named = path.parent if path.is_dir() and path.name.isdecimal() else path
     return ModelCard(name=named.stem.lstrip(".") or "model")
 
 
@@ -48,13 +49,17 @@ def read_card(path: Path) -> ModelCard:
         else:
             card = ModelCard.from_json(text)
     except FileNotFoundError:
-        raise UsageError(f"got no file {path}", "check the path after --card") from None
+        raise UsageError(f"got no file {path}", "check the path of the card") from None
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise UsageError(f"got an unreadable card {path}: {error}") from error
     except ValidationError as error:
         wrong = wrong_fields(error, ModelCard)
         raise UsageError(in_words(wrong, f"the card {path}"), "correct them") from error
+    # As in every file, a relative path is relative to the file that has it.
+    root = path.parent.absolute()
+    update = {}
     if card.metric and card.metric.endswith(".py"):
-        # As in every file, a relative path is relative to the file that has it.
-        return card.model_copy(update={"metric": str(path.parent.absolute() / card.metric)})
-    return card
+        update["metric"] = str(root / card.metric)
+    if card.data:
+        update["data"] = data.located(card.data, root)
+    return card.model_copy(update=update)

@@ -1,4 +1,4 @@
-"""Model files of the Hugging Face hub, at one fixed commit, from the local cache or downloaded."""
+"""Model files of Hugging Face, at one fixed commit, from the local cache or downloaded."""
 
 import re
 from pathlib import Path
@@ -25,13 +25,12 @@ def fetch(ref: str, *, download: bool) -> Path:
     if file is not None:
         return _one_file(ref, repo, file, revision, download=download)
     folder = _snapshot(ref, repo, revision, download=download)
+    known = formats.loaded_suffixes()
     found = sorted(
-        path for path in folder.rglob("*") if path.suffix.lower() in _suffixes() and path.is_file()
+        path for path in folder.rglob("*") if path.suffix.lower() in known and path.is_file()
     )
     if not found:
-        raise ModelLoadError(
-            f"got no model file in {ref}", f"expected one of {' '.join(sorted(_suffixes()))}"
-        )
+        raise ModelLoadError(f"got no model file in {ref}", f"expected one of {' '.join(known)}")
     if len(found) > 1:
         names = [path.relative_to(folder).as_posix() for path in found]
         raise ModelLoadError(
@@ -46,11 +45,15 @@ def parse(ref: str) -> tuple[str, str | None, str]:
     match = REF.fullmatch(ref)
     if match is None:
         raise UsageError(
-            f"got '{ref}', expected hf:owner/name@commit or hf:owner/name/path/file@commit"
+            f"got '{ref}', expected hf:owner/name@commit or hf:owner/name/path/file@commit",
+            "owner and name are those in the address of the model's page",
         )
     repo, file, revision = match["repo"], match["file"], match["revision"]
     if file is not None and any(part in {"", ".", ".."} for part in re.split(r"[/\\]", file)):
-        raise UsageError(f"got '{ref}', expected a path inside the repository")
+        raise UsageError(
+            f"got '{ref}', expected a path inside the repository",
+            f"name the file as the repository lists it: {PREFIX}{repo}/path/file@commit",
+        )
     if revision is None or not COMMIT.fullmatch(revision):
         what = "no revision" if revision is None else f"revision '{revision}', which can move"
         raise UsageError(f"got {what} in '{ref}', expected a commit", _how_to_pin(ref, repo))
@@ -67,10 +70,10 @@ def _how_to_pin(ref: str, repo: str) -> str:
 
 def _cached_commit(repo: str, revision: str) -> str | None:
     try:
-        import huggingface_hub.constants as hub
+        from huggingface_hub import constants
     except ModuleNotFoundError:
         return None
-    path = Path(hub.HF_HUB_CACHE) / f"models--{repo.replace('/', '--')}" / "refs" / revision
+    path = Path(constants.HF_HUB_CACHE) / f"models--{repo.replace('/', '--')}" / "refs" / revision
     try:
         text = path.read_text().strip()
     except (OSError, ValueError):
@@ -100,7 +103,7 @@ def _snapshot(ref: str, repo: str, revision: str, *, download: bool) -> Path:
             repo,
             revision=revision,
             local_files_only=not download,
-            allow_patterns=[f"*{suffix}" for suffix in _suffixes()],
+            allow_patterns=[f"*{suffix}" for suffix in formats.loaded_suffixes()],
         )
     except Exception as error:
         raise _absent(ref, error, download=download) from error
@@ -110,13 +113,10 @@ def _snapshot(ref: str, repo: str, revision: str, *, download: bool) -> Path:
 def _absent(ref: str, error: Exception, *, download: bool) -> ModelLoadError:
     if not download:
         return ModelLoadError(
-            f"got {ref}, which is not in the local cache", "give --download to fetch it"
+            f"got {ref}, which is not in the local cache",
+            "give --download, or download = true in edgekit.toml, to fetch it",
         )
     return ModelLoadError(
-        f"got no {ref} from the hub: {type(error).__name__}: {str(error).strip()[:300]}",
+        f"got no {ref} from Hugging Face: {type(error).__name__}: {str(error).strip()[:300]}",
         "check the name, the commit and the network; a gated model needs huggingface-cli login",
     )
-
-
-def _suffixes() -> set[str]:
-    return {s for n in formats.loaders() for s in formats.loader(n).SUFFIXES}

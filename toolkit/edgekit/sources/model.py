@@ -27,17 +27,28 @@ class Loading(Noun):
 class Model:
     """A source with its card, ready to be converted.
 
-    `input_names` are those of the model that this one was made from, where it was.
+    `input_names` are those of the model that this one was made from, where it was; `warnings` are
+    what its user should be told before anything is made of it.
     """
 
     source: ModelSource
     card: ModelCard
     input_names: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
     @property
     def layout(self) -> Layout:
         """Return how the model wants its images: as its card says, else as its framework does."""
         return self.card.layout or formats.loader(self.source.kind).LAYOUT
+
+    @property
+    def untrained(self) -> tuple[str, ...]:
+        """Return a warning where weights are only drawn by the seed, for whoever ships them."""
+        if self.source.is_trained:
+            return ()
+        ref = self.source.ref
+        drawn = f"the weights of {ref} are untrained, drawn by the seed"
+        return (f"{drawn}; train them first: edgekit train {ref}",)
 
     def loading(self, *, trust: bool, seed: int) -> Loading:
         """Return what a child process needs to load the model."""

@@ -3,12 +3,12 @@
 import ast
 import re
 from pathlib import Path
+from typing import Literal
 
 from edgekit import formats
 from edgekit.core.artifact import ModelSource
 from edgekit.core.suggest import did_you_mean
 from edgekit.errors import ModelLoadError, UsageError
-from edgekit.formats.savedmodel import file as savedmodel
 from edgekit.sources import factories, huggingface
 from edgekit.sources.cards import CARD_ENTRY, read_card
 from edgekit.system import resources, store
@@ -17,18 +17,44 @@ FRAMEWORKS = ("keras", "torch")
 TIMM = "timm:"
 ROOTS = {"keras": "keras", "tensorflow": "keras", "tf_keras": "keras", "torch": "torch"}
 
+# What a reference is: a file also stands for a folder, code for `file.py:factory`.
+Kind = Literal["huggingface", "timm", "code", "zoo", "file"]
+
+
+def kind_of(ref: str) -> Kind:
+    """Return what `ref` is, by its form and the zoo's names alone: the one rule for all verbs.
+
+    A prefix comes first, then Python files with a colon, then the zoo; all else is a path. So
+    `./NAME` is the file or folder that is called as a zoo model is.
+    """
+    if ref.startswith(huggingface.PREFIX):
+        return "huggingface"
+    if ref.startswith(TIMM):
+        return "timm"
+    file, colon, _ = ref.rpartition(":")
+    if colon and file.lower().endswith(".py"):
+        return "code"
+    return "zoo" if is_zoo_name(ref) else "file"
+
+
+def is_zoo_name(ref: str) -> bool:
+    """Return whether `ref` is a model of the zoo; a file or folder of that name comes second."""
+    return ref in _zoo_names()
+
 
 def resolve(
     ref: str,
     *,
+    root: Path = Path(),
     framework: str | None = None,
     weights: Path | None = None,
     download: bool = False,
 ) -> ModelSource:
     """Return the source behind `ref`.
 
-    `ref` is a zoo name, a model file, `file.py:factory`, `hf:owner/name@commit` or `timm:NAME`.
-    `framework` is needed for a zoo name; without `download` nothing comes from the network.
+    `ref` is a zoo name, a model file, `file.py:factory`, `hf:owner/name@commit` or `timm:NAME`;
+    paths are relative to `root`. `framework` is needed for a zoo name; without `download` nothing
+    comes from the network.
 
     Raises `UsageError` for an unknown name, `ModelLoadError`
     for a file that is missing, empty or of an unknown kind.
@@ -38,29 +64,45 @@ def resolve(
             f"got framework '{framework}', expected one of {', '.join(FRAMEWORKS)}",
             did_you_mean(framework, FRAMEWORKS),
         )
+    weights = root / weights if weights else None
     if weights is not None and not weights.is_file():
-        raise ModelLoadError(f"got no file {weights}", "check the path after --weights")
-    if ref.startswith(huggingface.PREFIX):
-        path = huggingface.fetch(ref, download=download)
-        return _file(str(path)).model_copy(update={"ref": ref})
-    if ref.startswith(TIMM):
+        raise ModelLoadError(f"got no file {weights}", "check the path of the weights")
+    kind = kind_of(ref)
+    if kind == "timm":
         return _timm(ref, weights, download=download)
-    file, colon, factory = ref.rpartition(":")
-    if colon and file.endswith(".py"):
-        return _factory(ref, Path(file), factory, framework, weights)
-    if is_zoo_name(ref):
+    if kind == "code":
+        return _factory(under(root, ref), framework, weights)
+    if kind == "zoo":
         return _zoo(ref, framework, weights)
     if weights is not None:
         raise UsageError(
             f"got --weights for {ref}, which has its own",
             "leave one of them out, or name the code that builds the model: file.py:factory",
         )
-    return _file(ref)
+    if kind == "huggingface":
+        path = huggingface.fetch(ref, download=download)
+        return _file(str(path)).model_copy(update={"ref": ref})
+    return _file(under(root, ref))
 
 
-def is_zoo_name(ref: str) -> bool:
-    """Return whether `ref` is a model of the zoo; a file or folder of that name comes second."""
-    return ref in resources.listing("models", CARD_ENTRY)
+def path_of(ref: str, *, root: Path = Path(), download: bool = False) -> Path | None:
+    """Return the file or folder that `ref` names, whatever it holds; None for code that builds one.
+
+    Raises `ModelLoadError` where it is not there, or is Python with no factory.
+    """
+    kind = kind_of(ref)
+    if kind == "huggingface":
+        return huggingface.fetch(ref, download=download)
+    return _present(under(root, ref)) if kind == "file" else None
+
+
+def under(root: Path, ref: str) -> str:
+    """Return a path relative to `root`; as it was typed where that is the working folder."""
+    return ref if root == Path() else str(root / ref)
+
+
+def _zoo_names() -> tuple[str, ...]:
+    return resources.listing("models", CARD_ENTRY)
 
 
 def _zoo(name: str, framework: str | None, weights: Path | None) -> ModelSource:
@@ -71,7 +113,7 @@ def _zoo(name: str, framework: str | None, weights: Path | None) -> ModelSource:
         )
     path = folder / f"{framework}.py"
     if not path.is_file():
-        raise UsageError(f"got no {framework} builder for '{name}'")
+        raise UsageError(f"got no {framework} builder for '{name}'", "give the other --framework")
     card = read_card(folder / "model.toml")
     arguments: dict[str, object] = {"shape": list(card.input_shape), "classes": card.classes}
     return _from_code(name, path, "build", framework, weights, arguments)
@@ -80,7 +122,9 @@ def _zoo(name: str, framework: str | None, weights: Path | None) -> ModelSource:
 def _timm(ref: str, weights: Path | None, *, download: bool) -> ModelSource:
     name = ref.removeprefix(TIMM)
     if not re.fullmatch(r"\w[\w.-]*", name):
-        raise UsageError(f"got '{ref}', expected timm:NAME, for example timm:mobilenetv3_small_100")
+        raise UsageError(
+            f"got '{ref}', expected timm:NAME", "for example timm:mobilenetv3_small_100"
+        )
     arguments = {"name": name, "pretrained": download and weights is None}
     parts = ["timm", arguments, store.sha256_file(weights) if weights else None]
     return ModelSource(
@@ -95,11 +139,13 @@ def _timm(ref: str, weights: Path | None, *, download: bool) -> ModelSource:
     )
 
 
-def _factory(
-    ref: str, path: Path, factory: str, framework: str | None, weights: Path | None
-) -> ModelSource:
+def _factory(ref: str, framework: str | None, weights: Path | None) -> ModelSource:
+    file, _, factory = ref.rpartition(":")
+    path = Path(file)
     if not path.is_file():
         raise ModelLoadError(f"got no file {path}", "check the path before the colon")
+    if not factory.isidentifier():
+        raise UsageError(f"got a Python file with no factory: {ref}", f"name it: {file}:build")
     return _from_code(ref, path, factory, framework or _imported(path), weights, {})
 
 
@@ -143,25 +189,25 @@ def _imported(path: Path) -> str:
 
 
 def _file(ref: str) -> ModelSource:
-    path = Path(ref)
-    suffixes = {s: n for n in formats.loaders() for s in formats.loader(n).SUFFIXES}
-    if not path.exists():
-        zoo = resources.listing("models", CARD_ENTRY)
-        hint = did_you_mean(ref, zoo) if not path.suffix else "check the path"
-        raise ModelLoadError(f"got no file {ref}, and no zoo model of that name", hint)
-    if path.is_dir():
-        path = _saved_model(path, ref, suffixes)
-    if path.suffix == ".py":
-        raise UsageError(f"got a Python file with no factory: {ref}", f"name it: {ref}:build")
-    kind = suffixes.get(path.suffix.lower())
+    path = _present(ref)
+    found = formats.model_folder(path)
+    kind = found.kind if found else formats.loader_of(path.suffix.lower())
+    if path.is_dir() and found is None:
+        raise ModelLoadError(
+            f"got a folder that is no SavedModel: {ref}", f"it lacks saved_model.pb; {_kinds()}"
+        )
     if kind is None:
-        raise ModelLoadError(f"got a file of unknown kind '{path.suffix}': {ref}", _kinds(suffixes))
-    if not path.stat().st_size:
+        raise ModelLoadError(f"got a file of unknown kind '{path.suffix}': {ref}", _kinds())
+    if found is None and isinstance(formats.loader(kind), formats.Foldered):
+        raise ModelLoadError(
+            f"got a {path.suffix} file that is no SavedModel's: {ref}",
+            "name the folder around saved_model.pb; a frozen graph has to be saved again",
+        )
+    if path.is_file() and not path.stat().st_size:
         raise ModelLoadError(f"got an empty file: {ref}", "copy it again")
-    # A SavedModel is the folder around its graph: the variables lie beside it.
-    whole = path.parent if kind == "savedmodel" else path
+    whole = found.path if found else path
     return ModelSource(
-        # Not what a link points to: in the hub's cache that has no suffix.
+        # Not what a link points to: in Hugging Face's cache that has no suffix.
         kind=kind,
         framework=kind,
         ref=ref,
@@ -170,16 +216,21 @@ def _file(ref: str) -> ModelSource:
     )
 
 
-def _saved_model(folder: Path, ref: str, suffixes: dict[str, str]) -> Path:
-    """Return the graph file of a SavedModel folder, or of its highest numbered version."""
-    found = savedmodel.folder_of(folder)
-    if found is None:
-        raise ModelLoadError(
-            f"got a folder that is no SavedModel: {ref}",
-            f"it lacks saved_model.pb; {_kinds(suffixes)}",
-        )
-    return found / savedmodel.MARKER
+def _present(ref: str) -> Path:
+    """Return the path, which exists and is not Python's. Raises `ModelLoadError`, `UsageError`."""
+    path = Path(ref)
+    if not path.exists():
+        prefix, colon, _ = ref.partition(":")
+        hint = "check the path"
+        if colon:
+            hint = did_you_mean(f"{prefix}:", (huggingface.PREFIX, TIMM, "file.py:factory"))
+        elif not path.suffix:
+            hint = did_you_mean(ref, _zoo_names())
+        raise ModelLoadError(f"got no file {ref}, and no zoo model of that name", hint)
+    if path.suffix.lower() == ".py":
+        raise UsageError(f"got a Python file with no factory: {ref}", f"name it: {ref}:build")
+    return path
 
 
-def _kinds(suffixes: dict[str, str]) -> str:
-    return f"known: {' '.join(sorted(suffixes))}, file.py:factory, or a zoo name"
+def _kinds() -> str:
+    return f"known: {' '.join(formats.loaded_suffixes())}, file.py:factory, or a zoo name"

@@ -115,7 +115,7 @@ def test_a_quantized_model(tmp_path):
     ]
     path = make(tmp_path / "m.onnx", nodes, constants=[scale])
     refused(path, "quantized already (DequantizeLinear, QuantizeLinear)")
-    assert inspector.inspect(path)["operators"]["QuantizeLinear"] == 1
+    assert inspector.inspect(path).operators["QuantizeLinear"] == 1
 
 
 def test_ops_of_other_domains(tmp_path):
@@ -192,9 +192,9 @@ def test_external_weights_by_absolute_path_missing_or_cut(tmp_path):
 
 def test_what_a_file_says_about_itself(tmp_path):
     found = inspector.inspect(make(tmp_path / "m.onnx", outputs={"y": ["batch", 4]}))
-    assert found["inputs"][0]["shape"] == (-1, 4)
-    assert found["outputs"][0] == {
+    assert found.inputs[0].shape == (-1, 4)
+    assert found.outputs[0].model_dump() == {
         "name": "y", "shape": (-1, 4), "dtype": "float32", "scale": None, "zero_point": None,
     }  # fmt: skip
-    assert (found["operators"], found["opsets"]) == ({"Relu": 1}, {"ai.onnx": 17})
-    assert found["producer"] == "test"
+    assert (found.operators, found.more["opsets"]) == ({"Relu": 1}, {"ai.onnx": 17})
+    assert found.more["producer"] == "test"

@@ -199,7 +199,7 @@ def test_metadata_is_replaced_and_other_files_and_entries_stay(fp32):
 
 def test_inspect_shows_it(fp32, tmp_path):
     (tmp_path / "m.tflite").write_bytes(embedded(fp32, card()))
-    facts = inspector.inspect(tmp_path / "m.tflite")
+    facts = inspector.inspect(tmp_path / "m.tflite").more
     assert facts["min_runtime"] == "1.5.0"
     assert facts["metadata"]["labels"] == 10
     assert facts["metadata"]["normalization"] == "(x - [127.5]) / [63.75]"

@@ -5,6 +5,8 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from edgekit.core.facts import Facts
+from edgekit.core.tensor import TensorSpec
 from edgekit.errors import ModelLoadError
 from edgekit.system import packages
 
@@ -13,7 +15,7 @@ SUFFIXES = (".mlpackage",)
 DTYPES = {65552: "float16", 65568: "float32", 65600: "float64", 131104: "int32"}
 
 
-def inspect(path: Path) -> dict[str, Any]:
+def inspect(path: Path) -> Facts:
     """Return borders, operators, the specification's version, and the size of the weights."""
     packages.versions(("coremltools",))
     logging.getLogger("coremltools").setLevel(logging.ERROR)
@@ -25,14 +27,16 @@ def inspect(path: Path) -> dict[str, Any]:
         blocks = [block for f in functions for block in f.block_specializations.values()]
         counts = Counter(op.type for block in blocks for op in block.operations)
         del counts["const"]
-        return {
-            "format": "coreml",
-            "specification_version": spec.specificationVersion,
-            "inputs": [_border(item) for item in spec.description.input],
-            "outputs": [_border(item) for item in spec.description.output],
-            "operators": dict(sorted(counts.items())),
-            "weights_bytes": sum(f.stat().st_size for f in path.glob("Data/*/weights/*")),
-        }
+        return Facts(
+            format="coreml",
+            inputs=tuple(_border(item) for item in spec.description.input),
+            outputs=tuple(_border(item) for item in spec.description.output),
+            operators=dict(sorted(counts.items())),
+            more={
+                "specification_version": spec.specificationVersion,
+                "weights_bytes": sum(f.stat().st_size for f in path.glob("Data/*/weights/*")),
+            },
+        )
     except Exception as error:  # a broken package can make the reader raise anything
         raise ModelLoadError(
             f"got a broken .mlpackage: {path}: {type(error).__name__}: {error}",
@@ -40,9 +44,9 @@ def inspect(path: Path) -> dict[str, Any]:
         ) from error
 
 
-def _border(item: Any) -> dict[str, Any]:
+def _border(item: Any) -> TensorSpec:
     array = item.type.multiArrayType
     dtype = DTYPES.get(array.dataType)
     if dtype is None:
         raise ValueError(f"{item.name} is no tensor of a known type")
-    return {"name": item.name, "shape": list(array.shape), "dtype": dtype}
+    return TensorSpec(name=item.name, shape=tuple(array.shape), dtype=dtype)

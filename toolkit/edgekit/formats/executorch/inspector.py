@@ -4,6 +4,8 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from edgekit.core.facts import Fact, Facts
+from edgekit.core.tensor import TensorSpec
 from edgekit.errors import ModelLoadError
 from edgekit.formats.executorch import metadata
 from edgekit.system import packages
@@ -12,7 +14,7 @@ SUFFIXES = (".pte",)
 IDENTIFIERS = (b"ET12", b"ET13")
 
 
-def inspect(path: Path) -> dict[str, Any]:
+def inspect(path: Path) -> Facts:
     """Return methods, borders, operators, delegates, and metadata; nothing in the file is run."""
     data = path.read_bytes()
     if data[4:8] not in IDENTIFIERS:
@@ -24,12 +26,7 @@ def inspect(path: Path) -> dict[str, Any]:
 
     try:
         program = deserialize_pte_binary(data).program
-        return {
-            "format": "executorch",
-            **_describe(program.execution_plan[0]),
-            "methods": [_printable(plan.name) for plan in program.execution_plan],
-            "metadata": _metadata(program.execution_plan),
-        }
+        return _describe(program.execution_plan)
     except Exception as error:
         raise ModelLoadError(
             f"got a broken .pte file: {path}: {type(error).__name__}: {error}",
@@ -37,7 +34,8 @@ def inspect(path: Path) -> dict[str, Any]:
         ) from error
 
 
-def _describe(plan: Any) -> dict[str, Any]:
+def _describe(plans: Any) -> Facts:
+    plan = plans[0]
     names = [f"{op.name}.{op.overload}" if op.overload else op.name for op in plan.operators]
     calls: Counter[str] = Counter()
     for instruction in (i for chain in plan.chains for i in chain.instructions):
@@ -46,18 +44,23 @@ def _describe(plan: Any) -> dict[str, Any]:
             calls[names[arguments.op_index]] += 1
         elif hasattr(arguments, "delegate_index"):
             calls[f"delegate:{plan.delegates[arguments.delegate_index].id}"] += 1
-    return {
-        "method": plan.name,
-        "inputs": [_tensor(plan.values[i].val) for i in plan.inputs],
-        "outputs": [_tensor(plan.values[i].val) for i in plan.outputs],
-        "operators": dict(sorted(calls.items())),
-        "delegates": sorted({delegate.id for delegate in plan.delegates}),
-        "delegated_subgraphs": len(plan.delegates),
-        "planned_memory_bytes": sum(plan.non_const_buffer_sizes),
-    }
+    return Facts(
+        format="executorch",
+        inputs=_borders(plan, plan.inputs, "inputs"),
+        outputs=_borders(plan, plan.outputs, "outputs"),
+        operators=dict(sorted(calls.items())),
+        more={
+            "method": plan.name,
+            "delegates": tuple(sorted({delegate.id for delegate in plan.delegates})),
+            "delegated_subgraphs": len(plan.delegates),
+            "planned_memory_bytes": sum(plan.non_const_buffer_sizes),
+            "methods": tuple(_printable(each.name) for each in plans),
+            "metadata": _metadata(plans),
+        },
+    )
 
 
-def _metadata(plans: Any) -> dict[str, Any]:
+def _metadata(plans: Any) -> Fact:
     """Return what the metadata says, in brief."""
     found = metadata.read(plans)
     if found is None:
@@ -92,6 +95,12 @@ DTYPES = {
 }
 
 
-def _tensor(value: Any) -> dict[str, Any]:
+def _borders(plan: Any, places: Any, side: str) -> tuple[TensorSpec, ...]:
+    """Return the inputs or outputs, numbered: the file gives them no names."""
+    return tuple(_tensor(plan.values[place].val, f"{side}_{i}") for i, place in enumerate(places))
+
+
+def _tensor(value: Any, name: str) -> TensorSpec:
     kind = getattr(getattr(value, "scalar_type", None), "name", type(value).__name__).lower()
-    return {"shape": list(getattr(value, "sizes", ())), "dtype": DTYPES.get(kind, kind)}
+    shape = tuple(getattr(value, "sizes", ()))
+    return TensorSpec(name=name, shape=shape, dtype=DTYPES.get(kind, kind))

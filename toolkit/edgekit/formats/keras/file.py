@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from edgekit.errors import ModelLoadError
-from edgekit.system import archive
+from edgekit.system import archive, packages
 
 H5_SUFFIXES = (".h5", ".hdf5")
 
@@ -55,6 +55,8 @@ def check(path: Path, *, trust: bool) -> None:
 def read_config(path: Path) -> Any:
     """Return the model's config, JSON as plain data. Raises `ModelLoadError`."""
     kind = ".h5 file" if path.suffix.lower() in H5_SUFFIXES else ".keras archive"
+    if kind == ".h5 file":
+        packages.versions(("h5py",))
     try:
         config = _h5_config(path) if kind == ".h5 file" else _zip_config(path)
         config["class_name"]  # so that what is no config stops here

@@ -5,6 +5,7 @@ inference could reach must be plain computation: one that reads or writes files,
 Python is refused.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -31,16 +32,7 @@ def check(path: Path, signature: str, *, trust: bool) -> str:
 
     `path` is the `saved_model.pb`. Raises `ModelLoadError`.
     """
-    from tensorflow.core.protobuf import saved_model_pb2
-
-    try:
-        model = saved_model_pb2.SavedModel.FromString(path.read_bytes())
-        meta = next(m for m in model.meta_graphs if "serve" in m.meta_info_def.tags)
-    except Exception as error:
-        raise ModelLoadError(
-            f"got a file that is no SavedModel with the tag 'serve': {path}: {error}",
-            "it may be truncated; copy it again, or save the model again",
-        ) from error
+    meta = read(path)
     name = _signature(meta, signature, path)
     if not trust:
         for op, node in _reachable(meta, name):
@@ -52,16 +44,44 @@ def check(path: Path, signature: str, *, trust: bool) -> str:
     return name
 
 
+def read(path: Path) -> Any:
+    """Return the graph that serves, with its signatures, as TensorFlow's own protobuf has it.
+
+    Raises `ModelLoadError` for a file that is none.
+    """
+    from tensorflow.core.protobuf import saved_model_pb2
+
+    try:
+        model = saved_model_pb2.SavedModel.FromString(path.read_bytes())
+        meta = next(m for m in model.meta_graphs if "serve" in m.meta_info_def.tags)
+    except Exception as error:
+        raise ModelLoadError(
+            f"got a file that is no SavedModel with the tag 'serve': {path}: {error}",
+            "it may be truncated; copy it again, or save the model again",
+        ) from error
+    return meta
+
+
+def operators(meta: Any, signature: str) -> dict[str, int]:
+    """Return how often each operator stands in what loading, or the signature, can run."""
+    return dict(sorted(Counter(op for op, _ in _reachable(meta, signature)).items()))
+
+
+def signatures(meta: Any) -> list[str]:
+    """Return the names of the signatures that have inputs and outputs, sorted."""
+    return sorted(str(n) for n, s in meta.signature_def.items() if s.inputs and s.outputs)
+
+
 def _signature(meta: Any, wanted: str, path: Path) -> str:
-    names = [n for n, s in meta.signature_def.items() if s.inputs and s.outputs]
+    names = signatures(meta)
     if wanted in names:
         return wanted
     if len(names) != 1:
         raise ModelLoadError(
-            f"got signatures {', '.join(sorted(names)) or 'none'} in {path}, expected '{wanted}'",
+            f"got signatures {', '.join(names) or 'none'} in {path}, expected '{wanted}'",
             did_you_mean(wanted, names) or "save it with a serving signature",
         )
-    return str(names[0])
+    return names[0]
 
 
 def _reachable(meta: Any, signature: str) -> Iterator[tuple[str, str]]:
@@ -129,7 +149,12 @@ MARKER = "saved_model.pb"
 
 
 def folder_of(path: Path) -> Path | None:
-    """Return the SavedModel that a folder is, or holds in numbered versions: the highest wins."""
+    """Return the SavedModel that a folder is, or holds in numbered versions: the highest wins.
+
+    The graph's own file stands for the folder around it: its variables lie beside it.
+    """
+    if path.is_file():
+        return path.parent if path.name == MARKER else None
     if (path / MARKER).is_file():
         return path
     versions = [p for p in path.iterdir() if p.name.isdecimal() and (p / MARKER).is_file()]

@@ -14,7 +14,9 @@ from edgekit.core.card import ModelCard
 from edgekit.core.tensor import Arrays, Layout, TensorSpec
 from edgekit.errors import ModelLoadError
 from edgekit.formats.savedmodel import file as savedmodel_file
-from edgekit.formats.savedmodel.file import MARKER
+from edgekit.formats.savedmodel.file import MARKER, folder_of
+
+__all__ = ["HUB", "LAYOUT", "PACKAGES", "SUFFIXES", "folder_of", "load"]
 
 SUFFIXES = (".pb",)
 HUB = "tensorflow"

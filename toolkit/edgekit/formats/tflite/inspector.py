@@ -1,32 +1,35 @@
 """`.tflite` files."""
 
 from pathlib import Path
-from typing import Any
 
+from edgekit.core.facts import Fact, Facts
 from edgekit.formats.tflite import file as tflite_file
 
 SUFFIXES = (".tflite",)
 
 
-def inspect(path: Path) -> dict[str, Any]:
+def inspect(path: Path) -> Facts:
     """Return borders, operators with versions and least runtime, tensor types, and metadata."""
     found = tflite_file.read(path)
-    return {
-        "format": "tflite",
-        "description": found.description,
-        "inputs": [spec.model_dump() for spec in found.inputs],
-        "outputs": [spec.model_dump() for spec in found.outputs],
-        "operators": found.op_histogram,
-        "operator_versions": found.op_versions,
-        "min_runtime": found.min_runtime or "unknown",
-        "tensor_types": found.tensor_types,
-        "subgraphs": found.subgraphs,
-        "metadata": _metadata(found.metadata),
-    }
+    return Facts(
+        format="tflite",
+        inputs=found.inputs,
+        outputs=found.outputs,
+        operators=found.op_histogram,
+        more={
+            "description": found.description,
+            "operator_versions": found.op_versions,
+            "min_runtime": found.min_runtime or "unknown",
+            "tensor_types": found.tensor_types,
+            "subgraphs": found.subgraphs,
+            "metadata": _metadata(found),
+        },
+    )
 
 
-def _metadata(found: dict[str, Any] | None) -> dict[str, Any]:
+def _metadata(file: tflite_file.TfliteFile) -> Fact:
     """Return what the metadata says, in brief."""
+    found = file.metadata
     if found is None:
         return {}
     normal = [

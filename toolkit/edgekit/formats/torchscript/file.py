@@ -106,10 +106,10 @@ def load(stream: BinaryIO, label: str, *, trust: bool) -> Script:
     unsafe = script_graph.unsafe_nodes(script_graph.inlined(script))
     if unsafe and not trust:
         raise _unsafe(label, "an operator that does more than compute", unsafe[0])
-    traced = _traced(stream)
-    if len(traced) != script_graph.input_count(script):
-        traced = ()
-    return Script(script, script_graph.to_module(script, label), traced)
+    inputs = traced(stream)
+    if len(inputs) != script_graph.input_count(script):
+        inputs = ()
+    return Script(script, script_graph.to_module(script, label), inputs)
 
 
 def _check_code(opened: zipfile.ZipFile, info: zipfile.ZipInfo, label: str) -> None:
@@ -142,7 +142,7 @@ def _unsafe(label: str, what: str, where: str) -> ModelLoadError:
     )
 
 
-def _traced(stream: BinaryIO) -> Traced:
+def traced(stream: BinaryIO) -> Traced:
     """Return the inputs recorded by `torch.jit.trace`; only shapes are read, nothing is called."""
     stream.seek(0)
     with zipfile.ZipFile(stream) as opened:
