@@ -74,13 +74,15 @@ def test_a_toml_elsewhere_takes_it(edgekit, folder, ref, target, plan):
 
 @pytest.fixture
 def recorded(folder):
-    """Return a converted file, with a record that says how samples are preprocessed."""
+    """Return a run of one file, whose card says how samples are preprocessed."""
     card = ModelCard(name="m", preprocess=Preprocess(scale=0.5))
     sha256 = store.sha256_file(folder / "m.tflite")
-    record = make.artifact(sha256=sha256, source=make.source(), card=card)
-    store.write_text(folder / "m.tflite.artifact.json", record.to_json())
+    artifact = make.artifact(sha256=sha256, source=make.source(), card=card)
+    run = make.run(artifacts=[artifact], measurements=[make.measurement(artifact_sha256=sha256)])
+    store.copy(folder / "m.tflite", folder / "run" / artifact.path)
+    store.write_text(folder / "run" / "run.json", run.to_json())
     np.savez(folder / "d.npz", inputs=np.zeros((50, 8, 8, 1)), labels=np.arange(50) % 10)
-    return folder / "m.tflite"
+    return folder / "run"
 
 
 @REFERENCE
