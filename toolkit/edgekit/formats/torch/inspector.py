@@ -168,8 +168,12 @@ def _borders(specs: Any, side: str, graph: Any) -> tuple[TensorSpec, ...]:
 
 
 def describe(model: FloatModel) -> Facts:
-    """Return the borders, layers and parameters of a module that is alive in this process."""
+    """Return the borders, layers and parameters of a module that is alive in this process.
+
+    Parameters are counted as Keras does: with the statistics that BatchNorm keeps.
+    """
     module = model.native
+    held = (*module.parameters(), *module.buffers())
     leaves = [type(part).__name__ for part in module.modules() if not list(part.children())]
     return Facts(
         format="torch",
@@ -177,6 +181,6 @@ def describe(model: FloatModel) -> Facts:
         outputs=model.outputs,
         more={
             "layers": dict(sorted(Counter(leaves).items())),
-            "parameters": sum(each.numel() for each in module.parameters()),
+            "parameters": sum(each.numel() for each in held if each.is_floating_point()),
         },
     )
