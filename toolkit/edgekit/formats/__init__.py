@@ -7,7 +7,7 @@ the folder's name and `exporter_x.py` the format `folder_x`, `inspector.py` says
 """
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
 
 from edgekit.system.plugins import Door
 
