@@ -14,9 +14,7 @@ from edgekit.core.card import ModelCard
 from edgekit.core.tensor import Arrays, Layout, TensorSpec
 from edgekit.errors import ModelLoadError
 from edgekit.formats.savedmodel import file as savedmodel_file
-from edgekit.formats.savedmodel.file import MARKER, folder_of
-
-__all__ = ["HUB", "LAYOUT", "PACKAGES", "SUFFIXES", "folder_of", "load"]
+from edgekit.formats.savedmodel.file import MARKER
 
 SUFFIXES = (".pb",)
 HUB = "tensorflow"
@@ -31,6 +29,11 @@ class Border(NamedTuple):
 
     tensor: str
     spec: TensorSpec
+
+
+def folder_of(path: Path) -> Path | None:
+    """Return the SavedModel that lies in a folder, or that a graph file belongs to."""
+    return savedmodel_file.folder_of(path)
 
 
 def load(source: ModelSource, card: ModelCard, *, trust: bool, seed: int = 0) -> FloatModel:
