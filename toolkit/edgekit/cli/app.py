@@ -12,6 +12,7 @@ from edgekit.cli import (
     console,
     convert,
     doctor,
+    helptext,
     inspect,
     models,
     package,
@@ -27,6 +28,7 @@ from edgekit.errors import EXIT_INTERRUPTED, EdgekitError, InternalError, UsageE
 EPILOG = "Every command has --help with an example."
 
 app = typer.Typer(
+    cls=helptext.Group,
     help="Which file to ship to each device, and whether it can be trusted.",
     epilog=EPILOG,
     no_args_is_help=True,
@@ -37,7 +39,9 @@ app = typer.Typer(
 )
 
 for verb in (train, convert, validate, run, report, package, verify, inspect, models, doctor):
-    app.command(verb.__name__.rsplit(".", 1)[1], epilog=verb.EXAMPLE)(verb.command)
+    app.command(verb.__name__.rsplit(".", 1)[1], cls=helptext.Verb, epilog=verb.EXAMPLE)(
+        verb.command
+    )
 app.add_typer(targets.app, name="targets")
 
 

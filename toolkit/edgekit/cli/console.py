@@ -1,34 +1,64 @@
-"""The only printer: results on stdout, all else on stderr."""
+"""The only printer: results on stdout, all else on stderr, no line wider than its terminal.
+
+Files are the exception: JSON and the reports that programs read keep their lines.
+"""
 
 import contextlib
 import json
 import logging
+import os
 import sys
 import time
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, TextIO
 
+from edgekit.cli import layout
 from edgekit.errors import EdgekitError
 
 if TYPE_CHECKING:
     from edgekit.core.table import Table
     from edgekit.pipeline.workspace import Step, Update
-    from edgekit.system.process import Progress
+
+# Columns of a terminal that does not say how many it has.
+UNKNOWN = 80
 
 
-def say(text: str = "") -> None:
-    """Print a line of the result."""
-    sys.stdout.write(text + "\n")
+def width(stream: TextIO) -> int | None:
+    """Return how many columns a stream's terminal has; None where it is no terminal."""
+    if not stream.isatty():
+        return None
+    asked = os.environ.get("COLUMNS", "")
+    columns = int(asked) if asked.isdecimal() else 0
+    with contextlib.suppress(OSError):
+        columns = columns or os.get_terminal_size(stream.fileno()).columns
+    return max(columns or UNKNOWN, layout.LEAST)
+
+
+def say(text: str = "", hang: int = 2) -> None:
+    """Print a line of the result; what a terminal has no room for hangs `hang` columns behind."""
+    _print(sys.stdout, text, hang)
 
 
 def note(text: str) -> None:
     """Print a line that is not the result."""
-    sys.stderr.write(text + "\n")
+    _print(sys.stderr, text, 2)
+
+
+def _print(stream: TextIO, text: str, hang: int) -> None:
+    columns, lines = width(stream), layout.safe(text).split("\n")
+    if columns:
+        lines = [part for line in lines for part in layout.prose(line, columns, hang)]
+    stream.write("\n".join(lines) + "\n")
+
+
+def raw(text: str) -> None:
+    """Print a file's content as it is, for its lines are a program's to read."""
+    sys.stdout.write(layout.safe(text) + "\n")
 
 
 def document(data: Any) -> None:
     """Print the one JSON document of a command called with --json."""
-    sys.stdout.write(json.dumps(data, indent=2) + "\n")
+    raw(json.dumps(data, indent=2))
 
 
 def error(problem: EdgekitError, *, as_json: bool) -> None:
@@ -47,67 +77,48 @@ def interrupted(*, as_json: bool) -> None:
     note("interrupted: nothing half-written was left")
 
 
-def table(data: "Table") -> None:
-    """Print a table as wide as it needs, styled on a terminal."""
-    from rich.box import SIMPLE_HEAD
+def table(data: "Table", keys: int = 1) -> None:
+    """Print a table; on a terminal too narrow for it, a block for each row under its `keys`."""
+    columns = width(sys.stdout)
+    shown = layout.fitted(data, columns) if columns else layout.grid(data)
+    if shown is None:
+        cards(data, keys)
+        return
     from rich.console import Console
-    from rich.table import Table as RichTable
 
-    shown = RichTable(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
-    for column in data.columns:
-        shown.add_column(column, no_wrap=True)
-    for row in data.rows:
-        shown.add_row(*row)
-    # Measured on a console without a border, for a table must not lose its cells to a narrow one.
-    needed = Console(width=10_000).measure(shown).maximum
-    Console(width=needed).print(shown, soft_wrap=True)
+    Console(width=columns or layout.needed(shown)).print(shown, soft_wrap=True)
+
+
+def fits(data: "Table") -> bool:
+    """Tell whether a table can be printed as one, without stacking its rows."""
+    columns = width(sys.stdout)
+    return columns is None or layout.fitted(data, columns) is not None
+
+
+def cards(data: "Table", keys: int, more: Sequence[Sequence[str]] = ()) -> None:
+    """Print a block for each row of a table, with further lines in each."""
+    for line in layout.cards(data, width(sys.stdout) or UNKNOWN, keys, more):
+        sys.stdout.write(f"{line}\n")
 
 
 @contextlib.contextmanager
 def steps() -> Iterator["Step"]:
     """Give the step function of a job: a live bar on a terminal, a line per step elsewhere."""
-    logging.basicConfig(format="%(levelname)s: %(message)s", stream=sys.stderr)
+    logging.basicConfig(format="%(levelname)s: %(message)s", handlers=[_Notes()])
     if not sys.stderr.isatty():
         yield _plain_step
         return
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        SpinnerColumn,
-        TextColumn,
-        TimeElapsedColumn,
-    )
-    from rich.progress import Progress as Bar
+    from edgekit.cli.progress import live_steps
 
-    columns = (
-        SpinnerColumn(),
-        # Names of models are no markup.
-        TextColumn("{task.description}", markup=False),
-        BarColumn(20),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-    )
-    with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
-
-        @contextlib.contextmanager
-        def live(label: str) -> Iterator["Update"]:
-            task, start = bar.add_task(label, total=None), time.monotonic()
-
-            def update(event: "Progress") -> None:
-                reached = "" if event.accuracy is None else f": {100 * event.accuracy:.1f} %"
-                bar.update(task, completed=event.done, total=event.total)
-                bar.update(task, description=f"{label}{reached}")
-
-            try:
-                yield update
-                bar.console.print(
-                    f"{label} ({time.monotonic() - start:.1f} s)", markup=False, highlight=False
-                )
-            finally:
-                bar.remove_task(task)
-
+    with live_steps() as live:
         yield live
+
+
+class _Notes(logging.Handler):
+    """Prints what is logged as every other note, above the live bar while there is one."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        note(self.format(record))
 
 
 @contextlib.contextmanager

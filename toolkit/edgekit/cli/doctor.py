@@ -22,7 +22,7 @@ def command(as_json: options.Json = False) -> None:
     rows = tuple(
         (p.extra, p.name, p.installed or "-", p.known_good or "-", p.state) for p in found.packages
     )
-    console.table(Table(("extra", "package", "installed", "known good", "state"), rows))
+    console.table(Table(("extra", "package", "installed", "known good", "state"), rows), keys=2)
     for line in found.repairs:
         console.say(f"repair: {line}")
     console.say("next: edgekit models")

@@ -1,5 +1,6 @@
 """The verb `edgekit package`."""
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -129,4 +130,4 @@ def _show(
         console.note(f"no package {wish.in_words}: {error.message}")
         console.note(f"hint: {error.hint}")
     if made:
-        console.say(f"next: edgekit verify {made[0].path} --run")
+        console.say(f"next: {shlex.join(['edgekit', 'verify', str(made[0].path), '--run'])}")

@@ -1,12 +1,17 @@
 """The verb `edgekit report`."""
 
+import shlex
+import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from edgekit import reports
 from edgekit.cli import console, options
+
+if TYPE_CHECKING:
+    from edgekit.core.run import Run
 
 EXAMPLE = "Example: edgekit report latest --format markdown -o report.md"
 
@@ -25,10 +30,31 @@ def command(
     from edgekit.system import store
 
     found = read_run(runs.find_run(run))
-    text = reports.load("json" if as_json else report_format).render(found)
+    chosen = "json" if as_json else report_format
+    text = reports.load(chosen).render(found)
     if output is None:
-        console.say(text.rstrip("\n"))
+        _show(found, text.rstrip("\n"), chosen)
         return
     store.write_text(output, text)
     console.note(f"wrote {output}")
-    console.note(f"next: edgekit package {run} --for zip --target TARGET -o DIR")
+    console.note(f"next: edgekit package {shlex.quote(run)} --for zip --target TARGET -o DIR")
+
+
+def _show(run: "Run", text: str, chosen: str) -> None:
+    """Print the report; Markdown for a person is fitted to the terminal, its table laid out."""
+    if chosen != "markdown" or not sys.stdout.isatty():
+        console.raw(text)
+        return
+    from edgekit.cli import outcome
+    from edgekit.core.table import full_table
+    from edgekit.reports import markdown
+
+    before, after = text.split(markdown.table(full_table(run)))
+    _say_lines(before)
+    outcome.files(run)
+    _say_lines(after)
+
+
+def _say_lines(text: str) -> None:
+    for line in text.splitlines():
+        console.say(line, hang=len("- ") if line.startswith("- ") else 0)

@@ -46,5 +46,5 @@ def command(
     for path in () if as_json else written:
         console.say(f"wrote {path}")
     first = run.artifacts[-1] if run.artifacts else None
-    following = f"edgekit inspect {folder / first.path}" if first else ""
-    outcome.show(run, folder, as_json=as_json, next_command=following)
+    following = ("edgekit", "inspect", str(folder / first.path)) if first else ()
+    outcome.show(run, folder, as_json=as_json, following=following)

@@ -1,13 +1,15 @@
 """The verb `edgekit targets`."""
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from edgekit.cli import console, options
+from edgekit.cli import console, helptext, options
 
 app = typer.Typer(
+    cls=helptext.Group,
     help="List, explain and check device profiles.",
     epilog="Example: edgekit targets show pixel-8",
     rich_markup_mode=None,
@@ -35,7 +37,7 @@ def _budgets(budgets) -> str:  # type: ignore[no-untyped-def]  # noqa: ANN001
     return ", ".join(name for name, limit in budgets if limit is not None) or "none"
 
 
-@app.command(epilog="Example: edgekit targets show cortex-m7")
+@app.command(cls=helptext.Verb, epilog="Example: edgekit targets show cortex-m7")
 def show(
     target: Annotated[str, typer.Argument(help="A target's id or file.")],
     as_json: options.Json = False,
@@ -66,7 +68,7 @@ def show(
             console.say(f"  budget {name}: {bound} ({limit.source})")
 
 
-@app.command(epilog="Example: edgekit targets check my-board.toml")
+@app.command(cls=helptext.Verb, epilog="Example: edgekit targets check my-board.toml")
 def check(
     file: Annotated[Path, typer.Argument(help="A profile of your own.")],
     as_json: options.Json = False,
@@ -79,10 +81,10 @@ def check(
         console.document({"valid": True, "target": found.model_dump(mode="json")})
         return
     console.say(f"{file} is a valid profile of {found.device}")
-    console.say(f"next: edgekit convert MODEL --target {file}")
+    console.say(f"next: edgekit convert MODEL --target {shlex.quote(str(file))}")
 
 
-@app.command(epilog="Example: edgekit targets schema > target.schema.json")
+@app.command(cls=helptext.Verb, epilog="Example: edgekit targets schema > target.schema.json")
 def schema() -> None:
     """Print the JSON schema of a profile."""
     from edgekit.pipeline import targets

@@ -1,5 +1,6 @@
 """The verb `edgekit train`."""
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -70,10 +71,10 @@ def command(  # noqa: PLR0913, PLR0917 - a command line
         f"wrote {done.file}: accuracy {100 * trained.selection_accuracy:.2f} % on the calibration "
         f"part, where the best epoch ({trained.best_epoch} of {trained.epochs_run}) was picked"
     )
-    console.say(
-        f"next: edgekit convert {done.file} --target "
-        f"{'tflite' if suffix == '.keras' else 'executorch'} --quantize int8 --data {data}"
-    )
+    target = "tflite" if suffix == ".keras" else "executorch"
+    following = ["edgekit", "convert", str(done.file), "--target", target]
+    following += ["--quantize", "int8", "--data", data]
+    console.say(f"next: {shlex.join(following)}")
 
 
 def _plan(training: dict[str, object], data: str, output: Path, as_json: bool) -> None:

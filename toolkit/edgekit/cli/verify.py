@@ -32,7 +32,8 @@ def command(
         console.document(found.record())
     else:
         for check in found.checks:
-            console.say(f"{check.name:<12} {check.status:<9} {check.says}")
+            label = f"{check.name:<12} {check.status:<9} "
+            console.say(f"{label}{check.says}", hang=len(label))
         console.say(found.in_words())
     if found.findings:
         raise typer.Exit(EXIT_VERDICT_FAILED)

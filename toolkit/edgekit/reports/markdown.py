@@ -25,7 +25,7 @@ def render(run: Run) -> str:
         "## Which file to ship",
         "\n".join(f"- {line}" for line in choice_lines(run)),
         "## Files",
-        _table(full_table(run)),
+        table(full_table(run)),
         LEGEND,
         *_failures(run),
         "## Checks that did not pass",
@@ -36,8 +36,9 @@ def render(run: Run) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _table(table: Table) -> str:
-    rows = [table.columns, ("---",) * len(table.columns), *table.rows]
+def table(data: Table) -> str:
+    """Return a table as Markdown."""
+    rows = [data.columns, ("---",) * len(data.columns), *data.rows]
     return "\n".join(f"| {' | '.join(_escape(cell) for cell in row)} |" for row in rows)
 
 
