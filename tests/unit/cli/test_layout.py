@@ -81,6 +81,10 @@ def test_messages_that_end_in_a_command_are_broken_as_one():
         "hint: edgekit converts models for small",
         "  devices; export a smaller one",
     ]
+    assert layout.prose("Example: edgekit targets schema > target.json", 40) == [
+        "Example: edgekit targets schema > \\",
+        "  target.json",
+    ]
     odd = layout.prose("next: edgekit isn't closed, and goes on and on", 30)
     assert fit(odd, 30)
 
@@ -120,6 +124,7 @@ def test_a_table_is_tightened_then_its_last_column_wrapped_then_stacked():
     assert layout.needed(wrapped) <= 50
     assert layout.fitted(data, 30) is None
     assert layout.cards(data, 30) == [
+        "model:",
         "net",
         "  size: 3 kB",
         "  says: one two three one two",
@@ -132,6 +137,7 @@ def test_cards_align_their_figures_and_leave_out_what_holds_nothing():
     rows = (("a", "1 kB", "2.00x", "ok"), ("b", "1000 kB", NONE, "no"))
     data = Table(("model", "size", "smaller", "status"), rows)
     assert layout.cards(data, 60, more=[["for web: pass"]]) == [
+        "model:",
         "a",
         "  size: 1 kB      smaller: 2.00x   status: ok",
         "  for web: pass",
@@ -145,7 +151,7 @@ def test_nothing_that_a_terminal_obeys_reaches_it(text):
     shown = layout.safe(text)
     assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]", shown)
     shown.encode()  # no half of a pair of surrogates either
-    (card,) = layout.cards(Table(("name", "value"), ((f"a{text}", ""),)), 500)
+    _, card = layout.cards(Table(("name", "value"), ((f"a{text}", ""),)), 500)
     assert "\n" not in card
 
 

@@ -128,7 +128,9 @@ def _show_usage_error(problem: Exception, *, as_json: bool) -> bool:
     message = getattr(problem, "format_message", None)
     if message is None:
         return False
-    if not str(message()):  # no arguments at all: Typer has printed the help
+    if type(problem).__name__ == "NoArgsIsHelpError" and not as_json:
+        for line in str(message()).splitlines():
+            console.note(line)
         return True
     context, parameter = getattr(problem, "ctx", None), getattr(problem, "param", None)
     path = context.command_path if context else "edgekit"

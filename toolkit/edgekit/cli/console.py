@@ -45,10 +45,12 @@ def note(text: str) -> None:
 
 
 def _print(stream: TextIO, text: str, hang: int) -> None:
-    columns, lines = width(stream), layout.safe(text).split("\n")
+    columns, text = width(stream), layout.safe(text)
     if columns:
-        lines = [part for line in lines for part in layout.prose(line, columns, hang)]
-    stream.write("\n".join(lines) + "\n")
+        # Indented, so that a name with a line end in it cannot pass for another line of ours.
+        lines = text.replace("\n", f"\n{layout.INDENT}").split("\n")
+        text = "\n".join(part for line in lines for part in layout.prose(line, columns, hang))
+    stream.write(f"{text}\n")
 
 
 def raw(text: str) -> None:

@@ -13,8 +13,11 @@ def _write(epilog: str | None, formatter: Any) -> None:
     formatter.write_paragraph()
     with formatter.indentation():
         indent = " " * formatter.current_indent
+        inside = False
         for line in layout.prose(epilog, formatter.width - len(indent)):
-            formatter.write(f"{indent}{line}\n")
+            # The rest of a word that was broken within begins at the first column.
+            formatter.write(f"{'' if inside else indent}{line}\n")
+            inside = line.endswith("\\") and not line.endswith(" \\")
 
 
 class Verb(TyperCommand):

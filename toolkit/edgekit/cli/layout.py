@@ -32,6 +32,9 @@ _UNSAFE = re.compile(
 # Messages end with a command after a label of its own, or after the colon of what it is good for.
 _COMMAND = re.compile(r"((?:next|repair|Example): |\S+: .*: )((?:edgekit|pip) .+)")
 
+# A word of the shell with its quotes.
+_WORD = re.compile(r"""(?:[^\s'"\\]|'[^']*'|"(?:[^"\\]|\\.)*"|\\.)+""")
+
 
 def safe(text: str) -> str:
     """Return the text with everything that a terminal would obey written as an escape."""
@@ -52,9 +55,9 @@ def prose(text: str, width: int, hang: int = len(INDENT)) -> list[str]:
     text = text.expandtabs().rstrip()
     if cells(text) <= width:
         return [text]
-    ends_in_command = _COMMAND.fullmatch(text)
-    if ends_in_command:
-        return command(ends_in_command[1], ends_in_command[2], width)
+    found = _COMMAND.fullmatch(text)
+    if found and not _WORD.sub("", found[2]).strip():  # else a quote has no twin
+        return command(found[1], found[2], width)
     body = text.lstrip(" ")
     indent = len(text) - len(body)
     following = " " * min(indent + hang, width // 2)
@@ -83,20 +86,15 @@ def _pieces(word: str, width: int) -> list[str]:
 
 def command(label: str, line: str, width: int) -> list[str]:
     """Break a shell command at its words, so that what is pasted is the same command."""
-    try:
-        words = shlex.split(line)
-    except ValueError:  # a quote without its twin: no command after all
-        words = line.split()
     *lines, last = prose(label, width)
-    for word in words:
-        quoted = shlex.quote(word)
+    for word in _WORD.findall(line):
         # Two columns are kept for the continuation.
-        if cells(f"{last} {quoted}") <= width - 2:
-            last = f"{last} {quoted}"
+        if cells(f"{last} {word}") <= width - 2:
+            last = f"{last} {word}"
             continue
         lines.append(f"{last} \\")
-        fits = cells(INDENT + quoted) <= width - 2
-        *full, last = [INDENT + quoted] if fits else _quoted_pieces(word, width)
+        fits = cells(INDENT + word) <= width - 2
+        *full, last = [INDENT + word] if fits else _quoted_pieces(shlex.split(word)[0], width)
         lines += full
     return [*lines, last]
 
@@ -171,12 +169,13 @@ def cards(
 ) -> list[str]:
     """Return a block of lines for each row: its first `keys` cells, then `name: value`, aligned.
 
-    A cell that holds nothing is left out. `more` has further lines for each row.
+    The first line says what the keys are. A cell that holds nothing is left out. `more` has
+    further lines for each row.
     """
     rows = [[_pair(*each) for each in zip(data.columns, row, strict=True)] for row in data.rows]
     slots = [max((cells(row[i]) for row in rows), default=0) for i in range(len(data.columns))]
     groups = _packed(slots, keys, width - len(INDENT))
-    lines = []
+    lines = prose(f"{' '.join(map(_cell, data.columns[:keys]))}:", width)
     for cells_of, pairs, further in zip_longest(data.rows, rows, more, fillvalue=()):
         lines += prose(" ".join(map(_cell, cells_of[:keys])), width)
         for group in groups:

@@ -77,6 +77,7 @@ def live_steps() -> Iterator["Step"]:
                 yield update
             finally:
                 display.remove_task(task)
+                display.refresh()
             _done(display.console, f"{label} ({time.monotonic() - start:.1f} s)")
 
         yield live
