@@ -183,7 +183,7 @@ def test_a_keras_files_inputs_come_in_the_models_order(tmp_path):
 def test_an_odd_file_is_the_files_fault(tmp_path, config):
     path = keras(tmp_path / "m.keras", config)
     with pytest.raises(ModelLoadError, match=r"got a broken \.keras file"):
-        inspection.describe({"path": str(path), "kind": "keras"})
+        inspection.describe(inspection._File(path=path, kind="keras"))
 
 
 @pytest.mark.parametrize(
@@ -206,7 +206,7 @@ def test_a_missing_package_is_refused_by_name(assets, tmp_path, monkeypatch, nam
     if not path.exists():
         path.write_bytes(b"x")
     with pytest.raises(MissingExtraError, match=f"'{package}'") as caught:
-        inspection.describe({"path": str(path), "kind": kind})
+        inspection.describe(inspection._File(path=path, kind=kind))
     assert "pip install 'edgekit[" in caught.value.hint
 
 

@@ -6,14 +6,14 @@ import pytest
 from pydantic import TypeAdapter
 
 from edgekit import data, formats, metrics, reports, runtimes
-from edgekit.core import artifact, card, dataset, recipe, run, tensor
+from edgekit.core import artifact, card, dataset, facts, recipe, run, tensor
 from edgekit.errors import MissingExtraError, UsageError
 from edgekit.packaging import nouns, packagers
 from edgekit.system import packages
 
 # What the doors name in quotes: they do not import it.
 NAMES = {}
-for module in (artifact, card, dataset, recipe, run, tensor, nouns):
+for module in (artifact, card, dataset, facts, recipe, run, tensor, nouns):
     NAMES |= vars(module)
 
 RUNTIMES = sorted({m.name for m in pkgutil.iter_modules(runtimes.__path__)} - {"runner"})

@@ -16,6 +16,8 @@ from edgekit.errors import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from edgekit.packaging.choose import Wish
     from edgekit.packaging.nouns import Package
 
@@ -61,10 +63,9 @@ def command(  # noqa: PLR0913, PLR0917 - the options of the verb
     from edgekit.packaging import signature
     from edgekit.packaging.choose import wishes
     from edgekit.packaging.package import package
-    from edgekit.pipeline import runs
-    from edgekit.pipeline.runs import read_run
+    from edgekit.pipeline.runs import find_run, read_run
 
-    folder = runs.find_run(run)
+    folder = find_run(run)
     found = read_run(folder)
     asked = wishes(found, tuple(kinds), tuple(target))
     if artifact and len(asked) != 1:
@@ -72,34 +73,43 @@ def command(  # noqa: PLR0913, PLR0917 - the options of the verb
             f"got --artifact for {len(asked)} packages, expected one", "give one --for and one -t"
         )
     key = signature.read_private_key(sign) if sign else None
+    console.note(f"run {found.id}")
+
+    def make(wish: "Wish") -> "Package":
+        return package(
+            found,
+            folder,
+            output,
+            wish,
+            artifact=artifact,
+            model=model,
+            allow_failed=allow_failed,
+            variants=variants,
+            key=key,
+        )
+
+    made, refused = _made(asked, make)
+    _show(made, refused, as_json=as_json)
+    if refused:
+        raise typer.Exit(EXIT_VERDICT_FAILED)
+
+
+def _made(
+    asked: "tuple[Wish, ...]", make: "Callable[[Wish], Package]"
+) -> "tuple[list[Package], list[tuple[Wish, EdgekitError]]]":
+    """Make each package. One that cannot be made does not keep the others from being made."""
     made: list[Package] = []
     refused: list[tuple[Wish, EdgekitError]] = []
-    console.note(f"run {found.id}")
     with console.steps() as step:
         for wish in asked:
             try:
                 with step(f"package {wish.in_words}"):
-                    made.append(
-                        package(
-                            found,
-                            folder,
-                            output,
-                            wish,
-                            artifact=artifact,
-                            model=model,
-                            allow_failed=allow_failed,
-                            variants=variants,
-                            key=key,
-                        )
-                    )
+                    made.append(make(wish))
             except (UsageError, MissingExtraError, RuntimeFailedError) as error:
-                # One that cannot be made does not keep the others from being made.
                 if len(asked) == 1:
                     raise
                 refused.append((wish, error))
-    _show(made, refused, as_json=as_json)
-    if refused:
-        raise typer.Exit(EXIT_VERDICT_FAILED)
+    return made, refused
 
 
 def _show(

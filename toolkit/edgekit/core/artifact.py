@@ -31,7 +31,7 @@ class ModelSource(Noun):
     path: str
     sha256: str
     factory: str | None = None
-    arguments: dict[str, Any] = Field(default_factory=dict)
+    arguments: dict[str, object] = Field(default_factory=dict)
     weights: str | None = None
     is_trained: bool = True
 

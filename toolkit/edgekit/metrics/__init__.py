@@ -102,6 +102,7 @@ def _scoring(module: Metric | ModuleType, name: str) -> Scoring:
             f"got no {', '.join(absent)} in metric {name}, expected {', '.join(WANTED)}",
             "see edgekit/metrics/mae.py, which is a whole metric",
         )
+    # Of a module that anyone may have written.
     found: dict[str, Any] = {each: getattr(module, each) for each in WANTED}
     for field, known in (("TASK", get_args(Task)), ("UNIT", UNITS)):
         if found[field] not in known:

@@ -56,7 +56,7 @@ def check(path: Path) -> Target:
         ) from error
 
 
-def schema() -> dict[str, Any]:
+def schema() -> dict[str, Any]:  # a JSON document
     """Return the JSON schema of a profile, with the formats that there are exporters for."""
     found = Target.model_json_schema()
     found["properties"]["formats"]["items"]["enum"] = list(formats.exporters())

@@ -149,7 +149,10 @@ def validate(  # noqa: PLR0913 - what, against what, for whom, how, and where it
     if data is None:
         raise DataError("got no data to validate on", "give --data")
     with workspace(settings, step, data) as work:
-        model = settled(model, settings, step) if model else None
+        if model is not None:
+            for subject in found:
+                _check_given(subject.artifact, model)
+            model = settled(model, settings, step)
         bench, folder = Bench.of(work), runs.new_run_folder(output)
         try:
             findings = steps.Findings()
@@ -163,7 +166,7 @@ def validate(  # noqa: PLR0913 - what, against what, for whom, how, and where it
 
 
 def _check_given(artifact: Artifact, model: Model) -> None:
-    """Refuse a baseline that proves nothing; warn of one that the file was not made from."""
+    """Refuse a baseline that proves nothing."""
     recorded, given = artifact.source, model.source
     own = artifact.card
     if own and (own.preprocess, own.inputs) != (model.card.preprocess, model.card.inputs):
@@ -176,6 +179,10 @@ def _check_given(artifact: Artifact, model: Model) -> None:
             f"got an untrained baseline, {given.ref}: nothing can be worse than a guess",
             "give --weights, or the trained model's file",
         )
+
+
+def _warn_of_another(recorded: ModelSource, given: ModelSource) -> None:
+    """Warn of a baseline that the file was not made from."""
     if recorded.kind != UNKNOWN and recorded.sha256 != given.sha256:
         logging.getLogger("edgekit").warning(
             "the file was made from %s, and is compared with another model, %s",
@@ -224,7 +231,7 @@ def _measure(
     if model is not None and model is subject.model:
         _check_recorded(model.source, bench.settings, bench.step)
     elif model is not None:
-        _check_given(artifact, model)
+        _warn_of_another(artifact.source, model.source)
     if model is not None and artifact.card is None:
         # A file with no card of its own is fed as its float model is.
         artifact = artifact.model_copy(update={"card": model.card})

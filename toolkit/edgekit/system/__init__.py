@@ -1,4 +1,4 @@
 """What the operating system gives: files, processes, installed packages.
 
-Every room above calls it. It knows nothing of models.
+Every room above calls it. It never knows anything of models.
 """

@@ -20,6 +20,9 @@ from edgekit.core.tensor import Arrays, TensorSpec
 from edgekit.errors import EdgekitError, ExportError
 from edgekit.formats.executorch import explain, int8_io, metadata
 
+# Arguments of ExecuTorch's own configurations.
+Options = dict[str, Any]
+
 
 def _as_it_is(graph_module: Any) -> Any:
     return graph_module
@@ -40,8 +43,8 @@ class Backend:
     quantizer: Callable[[Recipe], Any] | None = None
     rewrite: Callable[[Any], Any] = _as_it_is
     edge_passes: Callable[[], list[Any]] = list
-    edge_config: dict[str, Any] = field(default_factory=dict)
-    executorch_config: dict[str, Any] = field(default_factory=dict)
+    edge_config: Options = field(default_factory=dict)
+    executorch_config: Options = field(default_factory=dict)
     halves_itself: bool = False
     must_delegate: bool = False
 

@@ -20,6 +20,9 @@ H5_SUFFIXES = (".h5", ".hdf5")
 MAX_CONFIG_BYTES = 64 * 2**20
 MAX_MODEL_BYTES = 8 * 2**30
 
+# JSON of a layer, with whatever its class takes.
+Config = dict[str, Any]
+
 # Arguments that Keras 2 wrote and Keras 3 refuses, with the values that change nothing. A value of
 # None stands for any: the argument chose among equal implementations.
 HARMLESS: dict[str, tuple[Any, ...] | None] = {
@@ -110,7 +113,7 @@ def _external(group: Any, h5py: Any) -> Iterator[str]:
                 yield f"{item.name} -> {item.external[0][0]}"
 
 
-def objects(node: Any) -> Iterator[tuple[str, str, dict[str, Any]]]:
+def objects(node: Any) -> Iterator[tuple[str, str, Config]]:
     """Yield class, name and config of every object in a Keras config."""
     if isinstance(node, dict):
         kind, inner = node.get("class_name"), node.get("config")
@@ -167,7 +170,7 @@ def _migrate(config: Any, path: Path) -> Iterator[str]:
             yield f"{name} ({kind}): dropped {key}={value!r}, which changes nothing"
 
 
-def _unknown_arguments(layer: Any, config: dict[str, Any]) -> list[str]:
+def _unknown_arguments(layer: Any, config: Config) -> list[str]:
     """Return the arguments in HARMLESS that neither the layer nor its parents take."""
     import inspect
 

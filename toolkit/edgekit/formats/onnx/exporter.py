@@ -250,7 +250,7 @@ def _in_order(proto: Any) -> Any:
 def _from_outputs(graph: Any) -> list[Any]:
     """Return the nodes, each after those that it reads from, the first output's first."""
     maker = {name: node for node in graph.node for name in node.output}
-    done: dict[str, Any] = {}
+    done: dict[str, Any] = {}  # nodes, which protobuf does not type
     # A stack of its own: an unrolled network is deeper than Python's.
     waiting = [maker[value.name] for value in reversed(graph.output) if value.name in maker]
     while waiting:

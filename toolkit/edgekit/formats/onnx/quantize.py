@@ -72,7 +72,7 @@ def _int8(path: Path, recipe: Recipe, samples: Arrays | None, *, full_range: boo
         return onnx.load(made)
 
 
-def _convolutions(graph: Any, types: Any) -> dict[str, Any]:
+def _convolutions(graph: Any, types: Any) -> dict[str, object]:
     """Return options that give convolutions uint8 weights, at full range, in dynamic files.
 
     ConvInteger has no quick kernel for int8 weights on x86, and for uint8 one that is exact

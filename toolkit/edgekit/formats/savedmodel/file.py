@@ -110,7 +110,9 @@ def _reachable(meta: Any, signature: str) -> Iterator[tuple[str, str]]:
 
 
 def _called(
-    names: Iterable[str], functions: dict[str, Any], called: set[str]
+    names: Iterable[str],
+    functions: dict[str, Any],
+    called: set[str],  # of protobuf's nodes
 ) -> Iterator[tuple[str, str]]:
     for name in names:
         if name in called or name not in functions:

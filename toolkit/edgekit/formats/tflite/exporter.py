@@ -27,6 +27,10 @@ RECIPES = ("fp32", "fp16", "dynamic-int8", "int8", "int8-io8")
 TEXTS = tflite_metadata.TEXTS
 
 
+# The smallest and largest value of each tensor, as ai-edge-quantizer has them.
+Ranges = dict[str, Any]
+
+
 def refusal(recipe: Recipe) -> str | None:
     """Return why this recipe cannot be honoured, or None."""
     if recipe.scheme not in RECIPES:
@@ -190,7 +194,7 @@ def _configure(work: Any, recipe: Recipe) -> None:
                 update(operation_name=border, algorithm_key=AlgorithmName.NO_QUANTIZE)
 
 
-def _calibrate(path: Path, work: Any, samples: Arrays | None) -> dict[str, Any]:
+def _calibrate(path: Path, work: Any, samples: Arrays | None) -> Ranges:
     """Return each tensor's smallest and largest value over all samples.
 
     The quantizer's default is a moving average, which clips outliers; min/max over the whole
@@ -210,7 +214,7 @@ def _calibrate(path: Path, work: Any, samples: Arrays | None) -> dict[str, Any]:
         for row in zip(*samples, strict=True)
     ]
     calibrating.calibrate({key: rows}, recipes)
-    ranges: dict[str, Any] = calibrating.get_model_qsvs()
+    ranges: Ranges = calibrating.get_model_qsvs()
     return ranges
 
 

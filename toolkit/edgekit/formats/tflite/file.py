@@ -28,7 +28,7 @@ class TfliteFile(NamedTuple):
     tensor_types: dict[str, int]
     subgraphs: int
     min_runtime: str | None = None
-    metadata: dict[str, Any] | None = None
+    metadata: tflite_metadata.ModelMetadata | None = None
 
 
 def read(path: Path) -> TfliteFile:
@@ -41,7 +41,7 @@ def read(path: Path) -> TfliteFile:
     try:
         return _describe(unpacked(data))._replace(
             min_runtime=versions.min_runtime(data),
-            metadata=tflite_metadata.read(data) or None,
+            metadata=tflite_metadata.read(data),
         )
     except EdgekitError as error:
         raise ModelLoadError(f"{error.message}: {path}", error.hint) from error

@@ -4,7 +4,7 @@ The schema is metadata_schema.fbs, identifier M001. It stands in a buffer that t
 `TFLITE_METADATA`; the labels are a file in an uncompressed zip archive at the end.
 """
 
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 
@@ -42,6 +42,34 @@ PROBABILITIES = {"SOFTMAX", "LOGISTIC"}
 
 
 @refusing_broken_files()
+class TensorMetadata(TypedDict):
+    """What the metadata says of one tensor. `content` is `image`, `feature` or None."""
+
+    name: str
+    description: str
+    content: str | None
+    colour: str | None
+    mean: list[float]
+    std: list[float]
+    max: list[float]
+    min: list[float]
+    files: list[str]
+
+
+class ModelMetadata(TypedDict):
+    """What the metadata says of a model. `labels` are those of the first output."""
+
+    name: str
+    description: str
+    version: str
+    author: str
+    licence: str
+    min_parser_version: str
+    inputs: list[TensorMetadata]
+    outputs: list[TensorMetadata]
+    labels: list[str]
+
+
 def embedded(data: bytes, card: ModelCard, version: str = "", author: str = "") -> bytes:
     """Return the file with the card's facts as metadata, in place of any that it had.
 
@@ -60,16 +88,14 @@ def embedded(data: bytes, card: ModelCard, version: str = "", author: str = "") 
     return patched(data, {}, {ENTRY: described}, files)
 
 
-def read(data: bytes) -> dict[str, Any]:
-    """Return the metadata as plain data; `{}` where the file has none.
+def read(data: bytes) -> ModelMetadata | None:
+    """Return the metadata as plain data, or None where the file has none.
 
-    Keys: name, description, version, author, licence, min_parser_version, inputs, outputs, and
-    labels (of the first output). A tensor has name, description, content (`image`, `feature` or
-    None), colour, mean, std, min, max and files. Raises `ModelLoadError` for broken metadata.
+    Raises `ModelLoadError` for broken metadata.
     """
     held = metadata(unpacked(data)).get(ENTRY)
     if not held:
-        return {}
+        return None
     if held[4:8] != IDENTIFIER:
         raise ModelLoadError(
             "got model metadata of another schema, expected the mark M001 at byte 4",
@@ -257,26 +283,28 @@ class _Reader:
 
         self._root = Table(data, encode.Get(packer.uoffset, data, 0))
 
-    def model(self, files: dict[str, bytes]) -> dict[str, Any]:
+    def model(self, files: dict[str, bytes]) -> ModelMetadata:
         root = self._root
         subgraphs = self._tables(root, 3)
         inputs, outputs = (
             [self._tensor(t) for t in self._tables(subgraphs[0], slot)] if subgraphs else []
             for slot in (2, 3)
         )
-        names = ("name", "description", "version", None, "author", "licence", None)
-        found = {key: self._text(root, i) for i, key in enumerate(names) if key}
         listed = outputs[0]["files"] if outputs else []
         labels = next((files[name] for name in listed if name in files), b"")
         return {
-            **found,
+            "name": self._text(root, 0),
+            "description": self._text(root, 1),
+            "version": self._text(root, 2),
+            "author": self._text(root, 4),
+            "licence": self._text(root, 5),
             "min_parser_version": self._text(root, 7),
             "inputs": inputs,
             "outputs": outputs,
             "labels": [line.removesuffix("\r") for line in labels.decode().split("\n") if line],
         }
 
-    def _tensor(self, tensor: Any) -> dict[str, Any]:
+    def _tensor(self, tensor: Any) -> TensorMetadata:
         content = self._table(tensor, 3)
         kind = self._small(content, 0) if content else 0
         image = self._table(content, 1) if content and kind == IMAGE else None

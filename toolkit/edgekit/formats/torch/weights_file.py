@@ -30,6 +30,7 @@ REFUSED = re.compile(r"unsupported (?:global|class|operand)[^\n]*", re.IGNORECAS
 
 log = logging.getLogger(__name__)
 
+# Tensors by name, and in checkpoints whatever else training kept.
 State = dict[str, Any]
 
 

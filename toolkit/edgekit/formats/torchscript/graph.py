@@ -26,6 +26,9 @@ PRIM = {
     "prim::CallMethod", "prim::CallFunction", "prim::SetAttr", "prim::Print",
 }  # fmt: skip
 
+# By name, whatever TorchScript computes with: tensors, numbers, lists of both.
+Held = dict[str, Any]
+
 
 def _add_in_place(values: Any, more: Any) -> Any:
     values += more
@@ -160,7 +163,7 @@ class _Names:
     `held` are values, `objects` modules with their path, `paths` where in them a value came from.
     """
 
-    held: dict[str, Any]
+    held: Held
     objects: dict[str, tuple[str, Any]]
     paths: dict[str, str]
 
@@ -336,7 +339,7 @@ def _overload(node: Any, label: str, torch: Any) -> tuple[Any, tuple[str, ...], 
     return overload, keywords, tuple(str(a.type).endswith("Tensor") for a in schema.arguments)
 
 
-def _run(block: Block, known: dict[str, Any], label: str, torch: Any) -> None:
+def _run(block: Block, known: Held, label: str, torch: Any) -> None:
     for step in block.steps:
         values = [known[name] for name in step.inputs]
         if step.kind == "prim::If":
@@ -350,7 +353,7 @@ def _run(block: Block, known: dict[str, Any], label: str, torch: Any) -> None:
         known.update(zip(step.outputs, results, strict=True))
 
 
-def _loop(step: Step, values: list[Any], known: dict[str, Any], label: str, torch: Any) -> Any:
+def _loop(step: Step, values: list[Any], known: Held, label: str, torch: Any) -> Any:
     (body,), (trips, go_on, *carried) = step.blocks, values
     count = 0
     while count < trips and go_on:
