@@ -54,7 +54,8 @@ def _figures(found: dict[str, Any]) -> str:
         f"{found['epochs']} epochs, by `{found['command']}`, on one kind of CPU:",
         f"{found['host']} ({', '.join(found['cpu_features'])}).",
         "On another CPU, or with other versions of the packages, training ends elsewhere and the",
-        "figures move by some tenths of a point; `make figures` takes them from your own run. A drop has\nits 95 % interval.",
+        "figures move by some tenths of a point; `make figures` takes them from your own run.",
+        "A drop has its 95 % interval.",
         "",
     ]
     rows = [found["columns"], ["---"] * len(found["columns"]), *found["rows"]]

@@ -138,7 +138,7 @@ class Artifact(Noun):
 
 
 class Exported(Noun):
-    """Borders, operators and delegation of a freshly exported file.
+    """Inputs, outputs, operators and delegation of a freshly exported file.
 
     `layout` is that of its images; `min_runtime` the oldest runtime that can run it, where known.
     """

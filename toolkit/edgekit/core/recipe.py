@@ -52,8 +52,8 @@ class Recipe(Noun):
             return UNKNOWN
         how = {"dynamic": "dynamic-", "weight-only": "weight-", "palette": "palette"}
         numbers = self.weight.replace("float", "fp").replace("uint", "")
-        borders = "-io8" if self.io == "int8" else ""
-        return f"{how.get(self.method, '')}{numbers}{borders}"
+        sides = "-io8" if self.io == "int8" else ""
+        return f"{how.get(self.method, '')}{numbers}{sides}"
 
     @property
     def is_calibrated(self) -> bool:

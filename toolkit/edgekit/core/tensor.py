@@ -1,4 +1,4 @@
-"""Tensors at the border of a model: shape, type, and affine quantization."""
+"""Tensors that a model takes or gives: shape, type, and affine quantization."""
 
 from typing import Annotated, Any, Literal
 

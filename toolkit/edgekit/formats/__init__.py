@@ -132,7 +132,7 @@ class Describing(Protocol):
     """An inspector that also describes a model of its hub, alive in this process."""
 
     def describe(self, model: "FloatModel") -> "Facts":
-        """Return borders, layers and how many parameters there are."""
+        """Return inputs and outputs, layers and how many parameters there are."""
         ...
 
 

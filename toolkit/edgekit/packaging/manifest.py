@@ -4,11 +4,11 @@ from pathlib import Path
 
 from edgekit.core.tensor import TensorSpec
 from edgekit.packaging.nouns import (
-    Border,
     Content,
     Dependency,
     Manifest,
     Provenance,
+    SpecInWords,
     Variant,
     VariantRecord,
 )
@@ -48,8 +48,8 @@ def _record(variant: Variant) -> VariantRecord:
         size_bytes=artifact.size_bytes,
         sha256=artifact.sha256,
         preprocesses=variant.preprocesses,
-        inputs=tuple(map(_border, artifact.inputs)),
-        outputs=tuple(map(_border, artifact.outputs)),
+        inputs=tuple(map(_in_words, artifact.inputs)),
+        outputs=tuple(map(_in_words, artifact.outputs)),
         min_runtime=artifact.min_runtime,
         runtime=f"{measured.runtime} ({measured.runtime_version})" if measured else "not run",
         metrics=measured.metrics if measured else (),
@@ -58,8 +58,8 @@ def _record(variant: Variant) -> VariantRecord:
     )
 
 
-def _border(spec: TensorSpec) -> Border:
-    return Border(spec=spec, in_words=spec.in_words())
+def _in_words(spec: TensorSpec) -> SpecInWords:
+    return SpecInWords(spec=spec, in_words=spec.in_words())
 
 
 def _provenance(content: Content) -> Provenance:

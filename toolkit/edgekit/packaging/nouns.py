@@ -224,7 +224,7 @@ class Dependency(Noun):
     licence: str
 
 
-class Border(Noun):
+class SpecInWords(Noun):
     """An input or output, with its quantization in words."""
 
     spec: TensorSpec
@@ -241,8 +241,8 @@ class VariantRecord(Noun):
     size_bytes: int
     sha256: Sha256
     preprocesses: tuple[Preprocess, ...]
-    inputs: tuple[Border, ...]
-    outputs: tuple[Border, ...]
+    inputs: tuple[SpecInWords, ...]
+    outputs: tuple[SpecInWords, ...]
     min_runtime: str | None
     runtime: str
     metrics: tuple[Metric, ...]

@@ -136,17 +136,17 @@ def _decoded(sample: GoldenSample, images: dict[str, Path], vectors: bytes) -> P
 
 
 def _preprocessed(sample: GoldenSample, variant: VariantRecord, vectors: bytes) -> Pairs:
-    borders = zip(sample.samples, sample.inputs, variant.preprocesses, variant.inputs, strict=True)
-    for before, want, preprocess, border in borders:
+    inputs = zip(sample.samples, sample.inputs, variant.preprocesses, variant.inputs, strict=True)
+    for before, want, preprocess, described in inputs:
         pixels = before.array(vectors)
         turned = upright(pixels, sample.orientation) if sample.image else pixels
         values = preprocess.apply(turned[None])
-        yield quantize(values, border.spec), want, want.array(vectors)
+        yield quantize(values, described.spec), want, want.array(vectors)
 
 
 def _results(sample: GoldenSample, variant: VariantRecord, vectors: bytes) -> Pairs:
     """Yield the golden outputs as real numbers. Raises `ValueError` for another class."""
-    specs = [border.spec for border in variant.outputs]
+    specs = [described.spec for described in variant.outputs]
     real = [dequantize(o.array(vectors), s) for o, s in zip(sample.outputs, specs, strict=False)]
     for values, want in zip(real, sample.values, strict=False):
         yield values, want, want.array(vectors)

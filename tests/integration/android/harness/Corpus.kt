@@ -25,7 +25,7 @@ private fun spec(fields: List<String>): Spec {
     val scaled = fields[15] != "-"
     val quantization = if (scaled) Quantization(fields[15].toDouble(), fields[16].toInt()) else null
     return Spec(
-        input = Border("image", shape, DType.valueOf(fields[14].toUpperCase()), quantization),
+        input = TensorSpec("image", shape, DType.valueOf(fields[14].toUpperCase()), quantization),
         colour = colour,
         height = height,
         width = width,
@@ -72,7 +72,7 @@ private fun refused(action: () -> Unit) {
 }
 
 private fun whole(takes: DType, dtype: DType, scaled: Quantization? = null): Spec = Spec(
-    input = Border("ids", intArrayOf(1, 3), dtype, scaled),
+    input = TensorSpec("ids", intArrayOf(1, 3), dtype, scaled),
     colour = null,
     height = null,
     width = null,

@@ -135,7 +135,7 @@ def test_numbers_and_shapes_are_written_to_the_last_digit():
     text = only(android.files(content()), "Variants.kt").decode()
     assert f"scale = {1 / 255!r}," in text
     assert "mean = doubleArrayOf(0.485, 0.456, 0.406)," in text
-    assert 'Border("image", intArrayOf(1, 4, 5, 3), DType.INT8, Quantization(0.0123, -3))' in text
+    assert 'TensorSpec("image", intArrayOf(1, 4, 5, 3), DType.INT8, Quantization(0.0123, -3))' in text
 
 
 def test_labels_are_never_code():
@@ -178,7 +178,7 @@ def test_several_inputs_are_named_by_the_model_in_the_files_order():
     made = content(inputs=(IMAGE, IMAGE), input_names=("ids", "a $mask"), images=False)
     assert 'in this order: "ids", "a \\$mask";' in android.usage(made)
     text = only(android.files(made), "Variants.kt").decode()
-    assert text.index('Border("ids"') < text.index('Border("a \\$mask"')
+    assert text.index('TensorSpec("ids"') < text.index('TensorSpec("a \\$mask"')
 
 
 def test_what_is_no_classification_gets_a_predictor():

@@ -48,7 +48,7 @@ def refusal(recipe: Recipe) -> str | None:
 def export(
     model: FloatModel, recipe: Recipe, samples: Arrays | None, path: Path, card: ModelCard
 ) -> Exported:
-    """Write the folder `path` from a PyTorch module, for a batch of 1, with tensors as borders.
+    """Write the folder `path` from a PyTorch module, for a batch of 1, with tensors as I/O.
 
     No recipe is calibrated, so `samples` are not looked at. Raises `ExportError`.
     """
@@ -77,7 +77,7 @@ def export(
 
 
 def _borders(specs: tuple[TensorSpec, ...]) -> tuple[TensorSpec, ...]:
-    """Return the borders with a batch of 1, and names and types that Core ML knows."""
+    """Return the specs with a batch of 1, and names and types that Core ML knows."""
     return tuple(
         TensorSpec(
             name=re.sub(r"\W|^(?=\d)", "_", spec.name),
@@ -169,16 +169,16 @@ def _name_by_content(path: Path) -> None:
 def _check(
     path: Path, inputs: tuple[TensorSpec, ...], outputs: tuple[TensorSpec, ...], recipe: Recipe
 ) -> dict[str, int]:
-    """Read the package again, hold its borders against the model's, and return its operators."""
+    """Read the package again, hold its I/O against the model's, and return its operators."""
     import coremltools as ct
 
     found = ct.models.MLModel(str(path), skip_model_load=True).get_spec()
     wanted = [(spec.name, spec.shape) for spec in (*inputs, *outputs)]
-    borders = (*found.description.input, *found.description.output)
-    got = [(item.name, tuple(item.type.multiArrayType.shape)) for item in borders]
+    described = (*found.description.input, *found.description.output)
+    got = [(item.name, tuple(item.type.multiArrayType.shape)) for item in described]
     if got != wanted:
         raise ExportError(
-            f"got borders {got} in the Core ML package, expected {wanted}",
+            f"got inputs and outputs {got} in the Core ML package, expected {wanted}",
             "give the model's inputs and outputs plain names, and report this",
         )
     if not (path / WEIGHTS).is_file():

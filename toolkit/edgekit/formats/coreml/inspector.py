@@ -16,7 +16,7 @@ DTYPES = {65552: "float16", 65568: "float32", 65600: "float64", 131104: "int32"}
 
 
 def inspect(path: Path) -> Facts:
-    """Return borders, operators, the specification's version, and the size of the weights."""
+    """Return I/O, operators, the specification's version, and the size of the weights."""
     packages.versions(("coremltools",))
     logging.getLogger("coremltools").setLevel(logging.ERROR)
     import coremltools

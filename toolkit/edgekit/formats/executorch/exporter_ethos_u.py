@@ -82,7 +82,7 @@ def _quantizer(spec: Any) -> Any:
 
 
 def _edge_passes() -> list[Any]:
-    """Return the pass that puts Cortex-M kernels where int8 and float meet at the borders."""
+    """Return the pass that puts Cortex-M kernels where int8 and float meet."""
     from executorch.backends.cortex_m.passes.replace_quant_nodes_pass import ReplaceQuantNodesPass
 
     return [ReplaceQuantNodesPass()]

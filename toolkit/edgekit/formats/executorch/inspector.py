@@ -15,7 +15,7 @@ IDENTIFIERS = (b"ET12", b"ET13")
 
 
 def inspect(path: Path) -> Facts:
-    """Return methods, borders, operators, delegates, and metadata; nothing in the file is run."""
+    """Return methods, I/O, operators, delegates, and metadata; nothing in the file is run."""
     data = path.read_bytes()
     if data[4:8] not in IDENTIFIERS:
         raise ModelLoadError(

@@ -17,10 +17,10 @@ MOVES = ("contiguous", "dropout", "flatten", "permute", "reshape", "slice", "tra
 def make_int8(
     graph_module: Any, inputs: tuple[Specs, Arrays], outputs: tuple[Specs, Arrays]
 ) -> tuple[Specs, Specs]:
-    """Give the graph int8 borders in place; return their specs, with scale and zero point.
+    """Give the graph int8 I/O in place; return their specs, with scale and zero point.
 
-    Each border comes as its specs and the values seen there, samples first. The graph's own range
-    is taken where it quantizes the border already; otherwise that of the values.
+    Each side comes as its specs and the values seen there, samples first. The graph's own range
+    is taken where it quantizes an input or output already; otherwise that of the values.
 
     In the graph, not around it: exported through a wrapper, its nodes lose what quantizers noted.
     """
@@ -28,7 +28,7 @@ def make_int8(
     holders = [node for node in graph.nodes if node.op == "placeholder"]
     made_inputs = tuple(map(_input, holders, *inputs))
     end = graph.output_node()
-    made = [_output(end, *border) for border in zip(end.args[0], *outputs, strict=True)]
+    made = [_output(end, *each) for each in zip(end.args[0], *outputs, strict=True)]
     end.args = (tuple(value for value, _ in made),)
     graph.eliminate_dead_code()
     graph_module.recompile()

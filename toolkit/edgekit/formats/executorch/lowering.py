@@ -1,6 +1,6 @@
 """A PyTorch module to an ExecuTorch file: what its exporters share.
 
-Export, PT2E quantization, half precision, int8 borders, lowering. What differs between the
+Export, PT2E quantization, half precision, int8 I/O, lowering. What differs between the
 delegates (quantizer, partitioner, precision) stands in a `Backend`, one for each exporter.
 """
 
@@ -88,7 +88,7 @@ def export(
 
 
 class _Work:
-    """One export in progress: the module as it changes, its borders, and its first program."""
+    """One export in progress: the module as it changes, its I/O, and its first program."""
 
     def __init__(
         self,
@@ -165,7 +165,7 @@ class _Work:
         import torch
         from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e, prepare_pt2e
 
-        # Registers the out variants of what stays outside a delegate at its borders.
+        # Registers the out variants of what stays outside a delegate around it.
         import executorch.kernels.quantized  # noqa: F401  # isort: skip
 
         assert self.backend.quantizer is not None
@@ -251,7 +251,7 @@ def _positional(module: Any) -> Any:
 
 
 def half(module: Any) -> Any:
-    """Return a copy of the module that computes in half precision between float32 borders."""
+    """Return a copy of the module that computes in half precision between float32 I/O."""
     import torch
 
     class Half(torch.nn.Module):  # type: ignore[misc]

@@ -30,7 +30,7 @@ class Input(Noun):
 
 
 class Metadata(Noun):
-    """The facts of a card and of the file's borders."""
+    """The facts of a card and of the file's inputs and outputs."""
 
     schema_version: int = 1
     name: str

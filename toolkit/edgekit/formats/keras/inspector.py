@@ -82,7 +82,7 @@ def _version(path: Path) -> str:
 
 
 def describe(model: FloatModel) -> Facts:
-    """Return the borders, layers and parameters of a model that is alive in this process."""
+    """Return the I/O, layers and parameters of a model that is alive in this process."""
     layers = Counter(type(layer).__name__ for layer in model.native.layers)
     return Facts(
         format="keras",

@@ -158,7 +158,7 @@ def _spec(item: Any) -> TensorSpec:
     if not _is_numeric(item):
         raise ModelLoadError(
             f"got '{item.name}', which is no tensor of numbers, expected one",
-            "export the model with plain tensors at its border",
+            "export the model with plain tensors as its inputs and outputs",
         )
     sizes = (dim.dim_value if dim.HasField("dim_value") else -1 for dim in kind.shape.dim)
     dtype = np.dtype(onnx.helper.tensor_dtype_to_np_dtype(kind.elem_type)).name
@@ -393,7 +393,7 @@ def _outputs(single: Any, path: Path) -> tuple[TensorSpec, ...]:
         if not isinstance(array, np.ndarray) or array.dtype.kind not in "fiub":
             raise ModelLoadError(
                 f"got output '{item.name}', which is no tensor of numbers, expected one: {path}",
-                "export the model with plain tensors at its border",
+                "export the model with plain tensors as its inputs and outputs",
             )
         if array.shape[:1] != (1,) or not array.size:
             raise ModelLoadError(

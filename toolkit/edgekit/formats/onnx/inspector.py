@@ -10,7 +10,7 @@ SUFFIXES = (".onnx",)
 
 
 def inspect(path: Path) -> Facts:
-    """Return borders, operators, opsets and the producer. Raises `ModelLoadError`."""
+    """Return inputs and outputs, operators, opsets and the producer. Raises `ModelLoadError`."""
     packages.versions(("onnx",))
     model = onnx_file.parse(path)
     return Facts(

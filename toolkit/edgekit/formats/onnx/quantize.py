@@ -85,7 +85,7 @@ def _convolutions(graph: Any, types: Any) -> dict[str, object]:
 
 
 def _half(path: Path) -> Any:
-    """Return the graph in half precision between float32 borders."""
+    """Return the graph in half precision between float32 inputs and outputs."""
     import onnx
     from onnxruntime.quantization.onnx_model import ONNXModel
     from onnxruntime.transformers.float16 import convert_float_to_float16

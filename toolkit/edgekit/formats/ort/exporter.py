@@ -77,7 +77,7 @@ def export(
             f"got {type(error).__name__} from ONNX Runtime for {recipe.name}: {str(error)[:600]}",
             "the message names the op; replace it by one that ONNX Runtime has",
         ) from error
-    inputs, outputs = ort_file.borders(path)
+    inputs, outputs = ort_file.specs(path)
     return Exported(
         inputs=inputs,
         outputs=outputs,

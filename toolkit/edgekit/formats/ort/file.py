@@ -36,7 +36,7 @@ def operators(path: Path) -> dict[str, int]:
     return dict(sorted(Counter(names).items()))
 
 
-def borders(path: Path) -> tuple[tuple[TensorSpec, ...], tuple[TensorSpec, ...]]:
+def specs(path: Path) -> tuple[tuple[TensorSpec, ...], tuple[TensorSpec, ...]]:
     """Return inputs and outputs as ONNX Runtime reads them. Raises `ModelLoadError`."""
     try:
         session = open_session(path)

@@ -1,4 +1,4 @@
-"""`.ort` files: operators from the flatbuffer, borders from ONNX Runtime."""
+"""`.ort` files: operators from the flatbuffer, inputs and outputs from ONNX Runtime."""
 
 from pathlib import Path
 
@@ -10,8 +10,8 @@ SUFFIXES = (".ort",)
 
 
 def inspect(path: Path) -> Facts:
-    """Return borders and operators."""
+    """Return inputs and outputs and operators."""
     packages.versions(("onnxruntime",))
     found = ort_file.operators(path)
-    inputs, outputs = ort_file.borders(path)
+    inputs, outputs = ort_file.specs(path)
     return Facts(format="ort", inputs=inputs, outputs=outputs, operators=found)

@@ -13,7 +13,7 @@ SUFFIXES = (".pb",)
 
 
 def inspect(path: Path) -> Facts:
-    """Return the signatures, and of the one that a conversion takes borders and operators.
+    """Return the signatures, and of the one that a conversion takes I/O and operators.
 
     `path` is the folder, or the file in it. Operators count all that loading or inference can run.
     """

@@ -24,7 +24,7 @@ PACKAGES = ("tensorflow",)
 SIGNATURE = "serving_default"
 
 
-class Border(NamedTuple):
+class SignatureTensor(NamedTuple):
     """One input or output of a signature: its name for the user, and its tensor in the graph."""
 
     tensor: str
@@ -61,29 +61,31 @@ def load(source: ModelSource, card: ModelCard, *, trust: bool, seed: int = 0) ->
         source=source,
         hub=HUB,
         native=native,
-        inputs=tuple(border.spec for border in inputs),
-        outputs=tuple(border.spec for border in outputs),
+        inputs=tuple(each.spec for each in inputs),
+        outputs=tuple(each.spec for each in outputs),
         predict=lambda batch: _predict(tf, open_batch, inputs, batch),
         layout=LAYOUT,
     )
 
 
-def _freeze(tf: Any, folder: Path, name: str) -> tuple[Any, list[Border], list[Border]]:
-    """Return the graph with its variables as constants, and the borders of the signature."""
+def _freeze(
+    tf: Any, folder: Path, name: str
+) -> tuple[Any, list[SignatureTensor], list[SignatureTensor]]:
+    """Return the graph with its variables as constants, and the signature's inputs and outputs."""
     v1 = tf.compat.v1
     with tf.Graph().as_default() as graph, v1.Session(graph=graph) as session:
         meta = v1.saved_model.load(session, ["serve"], str(folder))
         signature = meta.signature_def[name]
-        inputs, outputs = _borders(tf, signature.inputs), _borders(tf, signature.outputs)
-        nodes = [border.tensor.split(":")[0] for border in outputs]
+        inputs, outputs = _tensors(tf, signature.inputs), _tensors(tf, signature.outputs)
+        nodes = [each.tensor.split(":")[0] for each in outputs]
         frozen = v1.graph_util.convert_variables_to_constants(session, graph.as_graph_def(), nodes)
     return frozen, inputs, outputs
 
 
-def _borders(tf: Any, entries: Any) -> list[Border]:
+def _tensors(tf: Any, entries: Any) -> list[SignatureTensor]:
     """Return a signature's tensors by name: the file keeps no other order."""
     return [
-        Border(info.name, _spec(tf, name, info))
+        SignatureTensor(info.name, _spec(tf, name, info))
         for name, info in sorted(entries.items(), key=lambda item: item[0])
     ]
 
@@ -94,13 +96,18 @@ def _spec(tf: Any, name: str, info: Any) -> TensorSpec:
 
 
 def _function(
-    tf: Any, frozen: Any, inputs: list[Border], outputs: list[Border], *, batch: int | None
+    tf: Any,
+    frozen: Any,
+    inputs: list[SignatureTensor],
+    outputs: list[SignatureTensor],
+    *,
+    batch: int | None,
 ) -> Any:
     """Return a concrete function over the frozen graph; `batch` fixes an open first dimension."""
 
     def run(*tensors: Any) -> Any:
-        feeds = {border.tensor: t for border, t in zip(inputs, tensors, strict=True)}
-        wanted = [border.tensor for border in outputs]
+        feeds = {each.tensor: t for each, t in zip(inputs, tensors, strict=True)}
+        wanted = [each.tensor for each in outputs]
         return tf.compat.v1.import_graph_def(frozen, feeds, wanted, name="")
 
     specs = []
@@ -111,7 +118,7 @@ def _function(
     return tf.compat.v1.wrap_function(run, specs)
 
 
-def _predict(tf: Any, function: Any, inputs: list[Border], batch: Arrays) -> Arrays:
+def _predict(tf: Any, function: Any, inputs: list[SignatureTensor], batch: Arrays) -> Arrays:
     n, first = len(batch[0]), inputs[0].spec.shape[0]
     size = first if first > 0 else n
     parts = []

@@ -115,7 +115,7 @@ def _fixed_batch(model: FloatModel) -> Any:
 
 
 def _from_torch(model: FloatModel, card: ModelCard) -> tuple[bytes, Layout]:
-    """Convert through litert-torch. Images become NHWC at the borders, as phones hand them out."""
+    """Convert through litert-torch. Images become NHWC there, as phones hand them out."""
     packages.versions(("litert-torch",))
     import litert_torch
     import torch
@@ -190,8 +190,8 @@ def _configure(work: Any, recipe: Recipe) -> None:
     else:
         work.load_quantization_recipe(recipes.static_wi8_ai8())
         if recipe.io == "float32":
-            for border in (names.INPUT, names.OUTPUT):
-                update(operation_name=border, algorithm_key=AlgorithmName.NO_QUANTIZE)
+            for side in (names.INPUT, names.OUTPUT):
+                update(operation_name=side, algorithm_key=AlgorithmName.NO_QUANTIZE)
 
 
 def _calibrate(path: Path, work: Any, samples: Arrays | None) -> Ranges:
@@ -225,7 +225,7 @@ def _min_max(old: dict[str, Array], new: dict[str, Array]) -> dict[str, Array]:
 
 
 def _check_io(found: tflite_file.TfliteFile, recipe: Recipe, model: FloatModel) -> None:
-    """Refuse a file whose borders are not what the recipe says."""
+    """Refuse a file whose inputs or outputs are not what the recipe says."""
     layout = zip(found.inputs + found.outputs, model.inputs + model.outputs, strict=True)
     for spec, before in layout:
         wanted = recipe.io if before.dtype == "float32" else before.dtype

@@ -9,7 +9,7 @@ SUFFIXES = (".tflite",)
 
 
 def inspect(path: Path) -> Facts:
-    """Return borders, operators with versions and least runtime, tensor types, and metadata."""
+    """Return I/O, operators with versions and least runtime, tensor types, and metadata."""
     found = tflite_file.read(path)
     return Facts(
         format="tflite",

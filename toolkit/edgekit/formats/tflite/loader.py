@@ -63,5 +63,5 @@ def load(source: ModelSource, card: ModelCard, *, trust: bool, seed: int = 0) ->
 def _spec(detail: dict[str, object]) -> TensorSpec:
     shape = tuple(int(size) for size in detail["shape"])  # type: ignore[attr-defined]
     if math.prod(shape) < 1:
-        raise ModelLoadError(f"got a tensor of shape {shape} at the border of the model")
+        raise ModelLoadError(f"got a tensor of shape {shape} as an input or output of the model")
     return TensorSpec(name=str(detail["name"]), shape=shape, dtype=np.dtype(detail["dtype"]).name)  # type: ignore[call-overload]

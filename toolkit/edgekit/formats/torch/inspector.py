@@ -168,7 +168,7 @@ def _borders(specs: Any, side: str, graph: Any) -> tuple[TensorSpec, ...]:
 
 
 def describe(model: FloatModel) -> Facts:
-    """Return the borders, layers and parameters of a module that is alive in this process.
+    """Return the I/O, layers and parameters of a module that is alive in this process.
 
     Parameters are counted as Keras does: with the statistics that BatchNorm keeps.
     """

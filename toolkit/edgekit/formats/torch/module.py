@@ -1,4 +1,4 @@
-"""An `nn.Module` as a FloatModel: its borders found by running it, its outputs made flat."""
+"""An `nn.Module` as a FloatModel: its I/O found by running it, its outputs made flat."""
 
 import inspect
 from collections.abc import Iterator, Mapping
@@ -38,7 +38,7 @@ def declared(card: ModelCard) -> Inputs:
 def from_module(
     source: ModelSource, module: Any, inputs: Inputs, notes: tuple[str, ...] = ()
 ) -> FloatModel:
-    """Return `module`, in evaluation mode, with borders seen by running it once on zeros.
+    """Return `module`, in evaluation mode, with I/O seen by running it once on zeros.
 
     `inputs` are (sample shape without batch, dtype) pairs. A module that only takes one sample has
     a batch of 1. Raises `ModelLoadError` where it fails, or returns anything but tensors.
@@ -64,7 +64,7 @@ def from_module(
 
 
 def from_program(source: ModelSource, program: Any) -> FloatModel:
-    """Return an exported program (`torch.export`) with the borders that it records."""
+    """Return an exported program (`torch.export`) with the inputs and outputs that it records."""
     nodes = {node.name: node for node in program.graph.nodes}
     signature = program.graph_signature
     for name in (*signature.user_inputs, *signature.user_outputs):

@@ -73,7 +73,7 @@ coreLibraryDesugaringEnabled=false
 NO_CLASSES = {"META-INF/MANIFEST.MF": b"Manifest-Version: 1.0\r\n\r\n"}
 
 
-class _Border(NamedTuple):
+class _TensorSpec(NamedTuple):
     """An input or output of a model file, as Kotlin."""
 
     name: str
@@ -85,7 +85,7 @@ class _Border(NamedTuple):
 class _Spec(NamedTuple):
     """How one input is made, as Kotlin."""
 
-    border: _Border
+    tensor_spec: _TensorSpec
     colour: str
     height: str
     width: str
@@ -121,17 +121,17 @@ class _Variant(NamedTuple):
     size_bytes: int
     sha256: str
     inputs: list[_Spec]
-    outputs: list[_Border]
+    outputs: list[_TensorSpec]
     golden: list[_Golden]
 
 
 def refusal(artifact: Artifact) -> str | None:
     """Return why the Kotlin code could not feed or read this file: its types, or its open sizes."""
-    for border in (*artifact.inputs, *artifact.outputs):
-        if border.dtype not in DTYPES:
-            return f"{border.name} is {border.dtype}, its code has {', '.join(DTYPES)}"
-        if -1 in border.shape[1:]:
-            return f"{border.name} has a size that is not fixed: {border.in_words()}"
+    for spec in (*artifact.inputs, *artifact.outputs):
+        if spec.dtype not in DTYPES:
+            return f"{spec.name} is {spec.dtype}, its code has {', '.join(DTYPES)}"
+        if -1 in spec.shape[1:]:
+            return f"{spec.name} has a size that is not fixed: {spec.in_words()}"
     if any(name.startswith("CUSTOM:Flex") for name in artifact.op_histogram):
         return "it needs operators of TensorFlow itself, which LiteRT for Android does not hold"
     return None
@@ -285,7 +285,7 @@ def _variant(content: Content, number: int, variant: Variant) -> _Variant:
         size_bytes=len(data),
         sha256=hashlib.sha256(data).hexdigest(),
         inputs=[_spec(preprocess, spec) for preprocess, spec in specs],
-        outputs=[_border(spec) for spec in variant.artifact.outputs],
+        outputs=[_tensor_spec(spec) for spec in variant.artifact.outputs],
         golden=[
             _golden(content, sample, is_probe=sample is probe_of(variant.golden))
             for sample in variant.golden
@@ -295,7 +295,7 @@ def _variant(content: Content, number: int, variant: Variant) -> _Variant:
 
 def _spec(preprocess: Preprocess, spec: TensorSpec) -> _Spec:
     return _Spec(
-        border=_border(spec),
+        tensor_spec=_tensor_spec(spec),
         colour=f"Colour.{preprocess.colour}" if preprocess.colour else "null",
         height=str(preprocess.height or "null"),
         width=str(preprocess.width or "null"),
@@ -309,9 +309,9 @@ def _spec(preprocess: Preprocess, spec: TensorSpec) -> _Spec:
     )
 
 
-def _border(spec: TensorSpec) -> _Border:
+def _tensor_spec(spec: TensorSpec) -> _TensorSpec:
     scaled = spec.scale is not None and spec.zero_point is not None
-    return _Border(
+    return _TensorSpec(
         name=_text(spec.name),
         # An app hands over one sample at a time.
         shape=_listed(1 if size < 0 else size for size in spec.shape),

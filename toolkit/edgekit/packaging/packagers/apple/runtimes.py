@@ -69,7 +69,7 @@ def _executorch(*backends: str) -> Runtime:
         source_package=SourcePackage(
             "https://github.com/pytorch/executorch", f"swiftpm-{EXECUTORCH}", "executorch"
         ),
-        # Quantizing at the borders, and what a delegate leaves, is done by the kernels.
+        # Quantizing at the inputs and outputs, and what a delegate leaves, is done by the kernels.
         products=("executorch", *backends, "kernels_optimized", "kernels_quantized"),
         dependency=Dependency(
             name="executorch",

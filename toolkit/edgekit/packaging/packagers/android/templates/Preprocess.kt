@@ -47,7 +47,7 @@ object Preprocess {
         return Quantize.quantize(real, spec.input, shape)
     }
 
-    private fun cast(values: Tensor, input: Border): Tensor {
+    private fun cast(values: Tensor, input: TensorSpec): Tensor {
         val made = Tensor.zeros(input.dtype, input.shape)
         for (index in 0 until values.count) {
             val value = values.whole(index)

@@ -18,7 +18,7 @@ internal object Resize {
 
     /**
      * Return source indices and weights for [to] pixels made of [from]; the weights of a row sum to
-     * 1. The source coordinate of pixel i is `(i + 0.5) * from / to - 0.5`. Taps beyond the border
+     * 1. The source coordinate of pixel i is `(i + 0.5) * from / to - 0.5`. Taps beyond the tensorSpec
      * are left out (antialias) or moved to the border pixel (bilinear).
      */
     fun taps(from: Int, to: Int, interpolation: Interpolation): Taps {

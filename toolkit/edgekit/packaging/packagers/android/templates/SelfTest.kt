@@ -171,10 +171,10 @@ private class SelfTestRun(
             compare(Stage.INFERENCE, index, outputs, sample.outputs)
             return
         }
-        for ((output, border) in outputs.zip(variant.outputs)) {
-            check(output.shape.contentEquals(border.shape)) {
+        for ((output, tensorSpec) in outputs.zip(variant.outputs)) {
+            check(output.shape.contentEquals(tensorSpec.shape)) {
                 "an output of shape ${Tensor.inWords(output.shape)}, " +
-                    "expected ${Tensor.inWords(border.shape)}"
+                    "expected ${Tensor.inWords(tensorSpec.shape)}"
             }
             check((0 until output.count).all { !output[it].isNaN() && !output[it].isInfinite() }) {
                 "an output that is not finite"

@@ -40,10 +40,10 @@ internal class Session(context: Context, private val variant: Variant) : Closeab
         }
     }
 
-    private fun taken(tensor: TorchTensor, border: Border): Tensor {
+    private fun taken(tensor: TorchTensor, tensorSpec: TensorSpec): Tensor {
         val found = tensor.shape()
         val shape = IntArray(found.size) { found[it].toInt() }
-        return when (border.dtype) {
+        return when (tensorSpec.dtype) {
             DType.FLOAT32 -> Tensor.of(shape, tensor.dataAsFloatArray)
             DType.INT8 -> Tensor.read(DType.INT8, shape, tensor.dataAsByteArray, 0)
             DType.UINT8 -> Tensor.read(DType.UINT8, shape, tensor.dataAsUnsignedByteArray, 0)

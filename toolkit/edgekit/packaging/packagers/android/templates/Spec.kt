@@ -31,7 +31,7 @@ enum class Layout {
 class Quantization(val scale: Double, val zeroPoint: Int)
 
 /** An output of the model, or the tensor that an input becomes; [shape] counts the batch. */
-class Border(
+class TensorSpec(
     val name: String,
     val shape: IntArray,
     val dtype: DType,
@@ -47,7 +47,7 @@ class Border(
  * image keeps its size.
  */
 class Spec(
-    val input: Border,
+    val input: TensorSpec,
     val colour: Colour?,
     val height: Int?,
     val width: Int?,

@@ -13,7 +13,7 @@ enum class DType(val size: Int) {
 }
 
 /**
- * An array at the border of the model: row-major, the batch dimension first.
+ * An array that a model takes or gives: row-major, the batch dimension first.
  *
  * [data] is a direct buffer in the device's byte order. Its position stays at 0: elements are read
  * and written by index.

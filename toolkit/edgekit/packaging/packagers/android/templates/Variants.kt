@@ -1,4 +1,4 @@
-[% macro border(b) %]Border([[ b.name ]], intArrayOf([[ b.shape ]]), DType.[[ b.dtype ]], [[ b.quantization ]])[% endmacro %]
+[% macro tensorSpec(b) %]TensorSpec([[ b.name ]], intArrayOf([[ b.shape ]]), DType.[[ b.dtype ]], [[ b.quantization ]])[% endmacro %]
 package [[ package ]]
 
 /** One model file of this package; [inputs] and [outputs] are in the file's order. */
@@ -8,17 +8,17 @@ class Variant(
     val sizeBytes: Long,
     val sha256: String,
     val inputs: List<Spec>,
-    val outputs: List<Border>
+    val outputs: List<TensorSpec>
 ) {
     internal fun checkInputs(given: List<Tensor>) {
         require(given.size == inputs.size) {
             "got ${given.size} inputs for $file, expected ${inputs.size}"
         }
         for ((tensor, spec) in given.zip(inputs)) {
-            val border = spec.input
-            require(tensor.dtype == border.dtype && tensor.shape.contentEquals(border.shape)) {
-                "got ${tensor.dtype} ${Tensor.inWords(tensor.shape)} for ${border.name}, " +
-                    "expected ${border.dtype} ${Tensor.inWords(border.shape)}"
+            val tensorSpec = spec.input
+            require(tensor.dtype == tensorSpec.dtype && tensor.shape.contentEquals(tensorSpec.shape)) {
+                "got ${tensor.dtype} ${Tensor.inWords(tensor.shape)} for ${tensorSpec.name}, " +
+                    "expected ${tensorSpec.dtype} ${Tensor.inWords(tensorSpec.shape)}"
             }
         }
     }
@@ -60,7 +60,7 @@ object Variants {
         inputs = listOf(
 [% for spec in v.inputs %]
             Spec(
-                input = [[ border(spec.border) ]],
+                input = [[ tensorSpec(spec.tensor_spec) ]],
                 colour = [[ spec.colour ]],
                 height = [[ spec.height ]],
                 width = [[ spec.width ]],
@@ -77,7 +77,7 @@ object Variants {
         ),
         outputs = listOf(
 [% for output in v.outputs %]
-            [[ border(output) ]][% if not loop.last %],[% endif %]
+            [[ tensorSpec(output) ]][% if not loop.last %],[% endif %]
 
 [% endfor %]
         )
