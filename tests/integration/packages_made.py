@@ -51,7 +51,7 @@ train = { epochs = 6 }
 [[models]]
 source = "mobilenet"
 framework = "torch"
-train = { epochs = 3 }
+train = { epochs = 6 }
 """
 OWN = """
 [[models]]
