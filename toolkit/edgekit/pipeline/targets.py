@@ -9,23 +9,38 @@ from pydantic import ValidationError
 
 from edgekit import formats
 from edgekit.core.problems import in_words, wrong_fields
+from edgekit.core.suggest import did_you_mean
 from edgekit.core.target import Target
-from edgekit.errors import TargetError
+from edgekit.errors import TargetError, UsageError
 from edgekit.system import resources
 
 ENTRY = "{name}.toml"
 
+NO_BUDGET = "No budget: says whether the file runs and computes what its model computes."
+
 
 def known() -> tuple[str, ...]:
-    """Return the ids of all targets that can be found, sorted."""
-    return resources.listing("targets", ENTRY)
+    """Return the ids of all targets that can be found, and of those that a format is by itself."""
+    return tuple(sorted({*resources.listing("targets", ENTRY), *_bare()}))
 
 
 def load(ref: str) -> Target:
     """Return the target with id `ref`, or the profile in the file `ref`."""
     if ref.endswith(".toml"):
         return check(Path(ref))
+    if ref in _bare() and ref not in resources.listing("targets", ENTRY):
+        name = _bare()[ref]
+        return Target(
+            id=ref, device=f"whatever runs {name} files", formats=(name,), notes=NO_BUDGET
+        )
+    if ref not in known():
+        raise UsageError(f"got target '{ref}', expected a known one", did_you_mean(ref, known()))
     return check(resources.find("targets", ref, ENTRY))
+
+
+def _bare() -> dict[str, str]:
+    """Return the formats by the ids of the targets that they are by themselves, with no budget."""
+    return {name.replace("_", "-"): name for name in formats.exporters()}
 
 
 def load_all(refs: Iterable[str]) -> tuple[Target, ...]:

@@ -135,7 +135,9 @@ def test_numbers_and_shapes_are_written_to_the_last_digit():
     text = only(android.files(content()), "Variants.kt").decode()
     assert f"scale = {1 / 255!r}," in text
     assert "mean = doubleArrayOf(0.485, 0.456, 0.406)," in text
-    assert 'TensorSpec("image", intArrayOf(1, 4, 5, 3), DType.INT8, Quantization(0.0123, -3))' in text
+    assert (
+        'TensorSpec("image", intArrayOf(1, 4, 5, 3), DType.INT8, Quantization(0.0123, -3))' in text
+    )
 
 
 def test_labels_are_never_code():
