@@ -10,6 +10,11 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 
+@pytest.fixture(autouse=True)
+def _nothing_shared(own_cache):
+    """Give each test a cache of its own: they convert nothing, and some count what is in it."""
+
+
 @pytest.fixture
 def edgekit(tmp_path, monkeypatch, capfd):
     """Return a function that runs the command line in this process, in an empty folder."""
