@@ -231,7 +231,8 @@ def test_what_a_backend_cannot_do_is_refused_by_name(name):
         "executorch_vulkan": {"int8", "int8-io8"},
         "executorch_ethos_u": {"fp32", "fp16", "dynamic-int8"},
     }[name] | (set(RECIPES) & {"weight-int8", "palette4"})
-    assert exporter.refusal(Recipe(name="weight-int8"))
-    assert "has no such quantization" in exporter.refusal(Recipe(name="int2"))
+    assert exporter.refusal(RECIPES["weight-int8"])
+    halved = Recipe(name="halved", method="weight-only", weight="float16")
+    assert "has no such quantization" in exporter.refusal(halved)
     wide = RECIPES["int8"].model_copy(update={"batch_max": 4})
     assert bool(exporter.refusal(wide)) == (exporter.RUNTIME is None)

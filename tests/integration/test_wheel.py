@@ -50,7 +50,10 @@ def test_it_is_the_installed_copy_with_all_its_data(run, installed):
     assert {m["name"] for m in json.loads(run("models", "--json").stdout)} == {
         "gru", "mobilenet", "resnet8", "simplenet", "vit",
     }  # fmt: skip
-    assert len(json.loads(run("targets", "--json").stdout)) == 16
+    shown = {target["id"] for target in json.loads(run("targets", "--json").stdout)}
+    assert shown >= {profile.stem for profile in (ROOT / "targets").glob("*.toml")}
+    shipped = (installed / "edgekit" / "_shipped" / "recipes").glob("*.toml")
+    assert {path.name for path in shipped} == {p.name for p in (ROOT / "recipes").glob("*.toml")}
     packages = json.loads(run("doctor", "--json").stdout)["packages"]
     assert {package["extra"] for package in packages} >= {"base", "torch", "tensorflow", "sign"}
     # Arm's compilers want an environment of their own.

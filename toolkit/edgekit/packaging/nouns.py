@@ -60,7 +60,8 @@ class GoldenSample(Noun):
     elements; `values` are quantized outputs as the real numbers that an app gets, float32, and
     empty where no output is quantized. `top` is the class with the largest score, the first of
     equals, for a classifier. `outputs` is empty for the probe, a drawn picture that no model was
-    asked about: it tells colours and sides apart. `probe_of` says which sample it is.
+    asked about: it tells colours and sides apart. `probe_of` and `told_apart` say which
+    sample it is.
     """
 
     image: str | None = None
@@ -80,6 +81,15 @@ def probe_of(golden: tuple[GoldenSample, ...]) -> GoldenSample | None:
     """
     last = golden[-1] if golden else None
     return last if last and last.image is not None and not last.outputs else None
+
+
+def told_apart(golden: tuple[GoldenSample, ...]) -> list[tuple[GoldenSample, bool]]:
+    """Return every golden sample, and whether it is the probe: by its place, not by what it holds.
+
+    A probe can equal a sample of a file that was not run.
+    """
+    real = len(real_of(golden))
+    return [(sample, number >= real) for number, sample in enumerate(golden)]
 
 
 def real_of(golden: tuple[GoldenSample, ...]) -> tuple[GoldenSample, ...]:

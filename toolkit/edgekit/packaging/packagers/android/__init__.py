@@ -20,7 +20,7 @@ from edgekit.packaging.nouns import (
     GoldenTensor,
     Variant,
     all_alike,
-    probe_of,
+    told_apart,
 )
 from edgekit.packaging.render import render
 
@@ -287,8 +287,8 @@ def _variant(content: Content, number: int, variant: Variant) -> _Variant:
         inputs=[_spec(preprocess, spec) for preprocess, spec in specs],
         outputs=[_tensor_spec(spec) for spec in variant.artifact.outputs],
         golden=[
-            _golden(content, sample, is_probe=sample is probe_of(variant.golden))
-            for sample in variant.golden
+            _golden(content, sample, is_probe=is_probe)
+            for sample, is_probe in told_apart(variant.golden)
         ],
     )
 

@@ -14,7 +14,7 @@ from edgekit.packaging.nouns import (
     GoldenTensor,
     Variant,
     all_alike,
-    probe_of,
+    told_apart,
 )
 from edgekit.packaging.render import render
 
@@ -110,8 +110,7 @@ def _variant(variant: Variant, content: Content) -> _Variant:
         outputs=list(map(_tensor, artifact.outputs)),
         files=[_file(path, content.assets[path]) for path in variant.files],
         golden=[
-            _sample(sample, is_probe=sample is probe_of(variant.golden))
-            for sample in variant.golden
+            _sample(sample, is_probe=is_probe) for sample, is_probe in told_apart(variant.golden)
         ],
         is_alike=_truth(all_alike(variant.golden, content.assets[VECTORS])),
     )

@@ -20,7 +20,7 @@ from edgekit.packaging.nouns import (
     Dependency,
     Variant,
     all_alike,
-    probe_of,
+    told_apart,
 )
 from edgekit.packaging.render import ROOT, render
 
@@ -196,8 +196,8 @@ def _variant(variant: Variant, content: Content) -> dict[str, object]:
         "inputs": [{**_tensor(spec), "steps": _steps(steps)} for spec, steps in pairs],
         "outputs": [_tensor(spec) for spec in artifact.outputs],
         "golden": [
-            {**sample.model_dump(mode="json"), "is_probe": sample is probe_of(variant.golden)}
-            for sample in variant.golden
+            {**sample.model_dump(mode="json"), "is_probe": is_probe}
+            for sample, is_probe in told_apart(variant.golden)
         ],
     }
 

@@ -22,7 +22,7 @@ from edgekit.packaging.nouns import (
     GoldenTensor,
     Variant,
     all_alike,
-    probe_of,
+    told_apart,
 )
 from edgekit.packaging.render import render
 
@@ -243,8 +243,7 @@ def _tensor(spec: TensorSpec) -> dict[str, object]:
 def _golden(content: Content) -> bytes:
     golden = {
         variant.name: [
-            _sample(sample, is_probe=sample is probe_of(variant.golden))
-            for sample in variant.golden
+            _sample(sample, is_probe=is_probe) for sample, is_probe in told_apart(variant.golden)
         ]
         for variant in content.variants
     }
