@@ -44,6 +44,19 @@ def leave(said: Said) -> Said:
     os._exit(3)
 
 
+def fork(said: Said) -> Said:
+    """Leave behind a process that holds the answer's pipe open."""
+    if os.fork() == 0:
+        time.sleep(600)
+        os._exit(0)
+    return said
+
+
+def fork_and_leave(said: Said) -> Said:
+    fork(said)
+    os._exit(3)
+
+
 def full(said: Said) -> Said:
     with open("/dev/full", "w") as file:
         file.write("x")

@@ -53,6 +53,14 @@ def test_a_hang_ends_at_the_time_limit(call):
     assert not process._live
 
 
+def test_what_a_job_leaves_running_holds_nothing_up(call):
+    # Either would wait for the limit, and fail by it, if the end of the pipe were waited for.
+    assert call("fork", {"words": ("a",)}, seconds=60).words == ("a",)
+    with pytest.raises(ExportError, match="exit code 3"):
+        call("fork_and_leave", seconds=60)
+    assert not process._live
+
+
 def test_memory_is_limited(call):
     assert call("eat", {"size_bytes": 10**6}, memory_bytes=2**29).size_bytes == 10**6
     with pytest.raises(InternalError, match="out of memory"):

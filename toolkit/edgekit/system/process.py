@@ -48,6 +48,9 @@ Answer = TypeVar("Answer", bound=Message)
 PR_SET_PDEATHSIG = 1
 LOG_TAIL = 1500
 
+# How soon the end of a child is seen whose pipe another process holds open.
+POLL_S = 1.0
+
 # A model that wants more than this would take the machine down with it.
 MEMORY_BYTES = int(0.8 * os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
 
@@ -239,14 +242,21 @@ def _quiet() -> dict[str, str]:
 
 
 def _listen(child: _Child, answer: int, progress: Callable[[Progress], None] | None) -> _Reply:
-    """Read JSON lines until the child closes the pipe; return the last that is no progress."""
-    result: _Reply | None = None
+    """Read JSON lines until one is the reply; pass on those before it, which are progress.
+
+    The pipe's end is not waited for: what the job started may hold it open, and live for ever.
+    """
     pending = b""
     with selectors.DefaultSelector() as selector:
         selector.register(answer, selectors.EVENT_READ)
         while True:
-            if not selector.select(child.remaining_s()):
-                raise JobDied(f"no end within {child.limits.seconds:g} s", child.log())
+            has_ended = child.process.poll() is not None
+            if not selector.select(0 if has_ended else min(POLL_S, child.remaining_s())):
+                if has_ended:
+                    break
+                if not child.remaining_s():
+                    raise JobDied(f"no end within {child.limits.seconds:g} s", child.log())
+                continue
             chunk = os.read(answer, 65536)
             if not chunk:
                 break
@@ -254,13 +264,10 @@ def _listen(child: _Child, answer: int, progress: Callable[[Progress], None] | N
             for line in lines:
                 message = json.loads(line)
                 if "progress" not in message:
-                    result = _Reply(**message)
-                elif progress:
+                    return _Reply(**message)
+                if progress:
                     progress(Progress(**message["progress"]))
-    code = child.wait()
-    if result is None:
-        raise JobDied(_how_it_ended(code), child.log())
-    return result
+    raise JobDied(_how_it_ended(child.wait()), child.log())
 
 
 def _how_it_ended(code: int) -> str:
