@@ -264,7 +264,7 @@ def test_only_code_whose_input_is_given_needs_no_card(folder, monkeypatch):
 
 def test_weights_that_only_the_seed_drew_are_said(edgekit, folder):
     (warning,) = open_model("mobilenet").untrained
-    assert "untrained, drawn by the seed; train them first: edgekit train mobilenet" in warning
+    assert "untrained, drawn by the seed; give --weights" in warning
     assert open_model("m.tflite", root=folder).untrained == ()
     done = edgekit("convert", "mobilenet", "-t", "tflite", "--dry-run")
     assert f"warning: {warning}" in done.stderr

@@ -48,7 +48,7 @@ class Model:
             return ()
         ref = self.source.ref
         drawn = f"the weights of {ref} are untrained, drawn by the seed"
-        return (f"{drawn}; train them first: edgekit train {ref}",)
+        return (f"{drawn}; give --weights FILE, or train them: edgekit train {ref}",)
 
     def loading(self, *, trust: bool, seed: int) -> Loading:
         """Return what a child process needs to load the model."""
