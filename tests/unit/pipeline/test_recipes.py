@@ -67,3 +67,9 @@ def test_a_wrong_recipe_names_every_field(mine):
 
 def test_a_file_made_elsewhere_has_no_known_scheme():
     assert Recipe(name=UNKNOWN, io="int8").scheme == UNKNOWN
+
+
+def test_a_recipe_cannot_call_itself_by_anothers_name(mine):
+    mine('name = "fp32"\nmethod = "dynamic"\nweight = "int8"\n')
+    with pytest.raises(UsageError, match="got a name in"):
+        recipes.load("mine")

@@ -1,6 +1,7 @@
 """Reading recipes: a TOML file each, named after the recipe."""
 
 import tomllib
+from pathlib import Path
 
 from pydantic import ValidationError
 
@@ -27,12 +28,22 @@ def load(name: str) -> Recipe:
         raise UsageError(f"got recipe '{name}', expected a known one", did_you_mean(name, known()))
     path = resources.find("recipes", name, ENTRY)
     try:
-        return Recipe.model_validate({"name": name, **tomllib.loads(path.read_text())})
+        return Recipe.model_validate({**_content(path), "name": name})
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise UsageError(f"got an unreadable recipe {path}: {error}") from error
     except ValidationError as error:
         wrong = wrong_fields(error, Recipe)
         raise UsageError(in_words(wrong, str(path)), "correct them") from error
+
+
+def _content(path: Path) -> dict[str, object]:
+    """Return what a recipe's file says. A name inside it could be another recipe's."""
+    found = tomllib.loads(path.read_text())
+    if "name" in found:
+        raise UsageError(
+            f"got a name in {path}, expected none", "a recipe is called as its file is"
+        )
+    return found
 
 
 def parse(
