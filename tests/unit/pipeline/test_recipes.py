@@ -73,3 +73,10 @@ def test_a_recipe_cannot_call_itself_by_anothers_name(mine):
     mine('name = "fp32"\nmethod = "dynamic"\nweight = "int8"\n')
     with pytest.raises(UsageError, match="got a name in"):
         recipes.load("mine")
+
+
+def test_a_name_cannot_lead_out_of_the_folder_of_recipes(mine, own_home):
+    mine('method = "dynamic"\nweight = "int8"\n')
+    (own_home / "config" / "stray.toml").write_text('method = "dynamic"\n')
+    with pytest.raises(UsageError, match="expected a known one"):
+        recipes.load("../stray")

@@ -7,9 +7,7 @@ from edgekit import formats
 from edgekit.core.artifact import ModelSource
 from edgekit.core.recipe import Recipe
 from edgekit.core.target import Target
-from edgekit.errors import (
-    ExportError,
-)
+from edgekit.errors import ExportError
 from edgekit.sources.model import Model, hub_of
 
 

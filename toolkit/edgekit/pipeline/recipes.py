@@ -7,7 +7,6 @@ from pydantic import ValidationError
 
 from edgekit.core.problems import in_words, wrong_fields
 from edgekit.core.recipe import Recipe, with_settings
-from edgekit.core.suggest import did_you_mean
 from edgekit.errors import UsageError
 from edgekit.system import resources
 
@@ -24,8 +23,6 @@ def load(name: str) -> Recipe:
 
     Raises `UsageError` with a suggestion for an unknown name, and for a file with wrong fields.
     """
-    if name not in known():
-        raise UsageError(f"got recipe '{name}', expected a known one", did_you_mean(name, known()))
     path = resources.find("recipes", name, ENTRY)
     try:
         return Recipe.model_validate({**_content(path), "name": name})

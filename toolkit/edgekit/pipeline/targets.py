@@ -28,14 +28,12 @@ def load(ref: str) -> Target:
     """Return the target with id `ref`, or the profile in the file `ref`."""
     if ref.endswith(".toml"):
         return check(Path(ref))
-    if ref in _bare() and ref not in resources.listing("targets", ENTRY):
-        name = _bare()[ref]
-        return Target(
-            id=ref, device=f"whatever runs {name} files", formats=(name,), notes=NO_BUDGET
-        )
-    if ref not in known():
+    if ref in resources.listing("targets", ENTRY):
+        return check(resources.find("targets", ref, ENTRY))
+    name = _bare().get(ref)
+    if name is None:
         raise UsageError(f"got target '{ref}', expected a known one", did_you_mean(ref, known()))
-    return check(resources.find("targets", ref, ENTRY))
+    return Target(id=ref, device=f"whatever runs {name} files", formats=(name,), notes=NO_BUDGET)
 
 
 def _bare() -> dict[str, str]:

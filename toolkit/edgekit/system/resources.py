@@ -41,11 +41,12 @@ def find(kind: Kind, name: str, entry: str) -> Path:
 
     Raises `UsageError` with a suggestion for an unknown name.
     """
-    for folder in folders(kind):
+    known = listing(kind, entry)
+    # A name that is not listed could lead out of the folder.
+    for folder in folders(kind) if name in known else ():
         path = folder / entry.format(name=name)
         if path.is_file():
             return path
-    known = listing(kind, entry)
     raise UsageError(
         f"got {kind.removesuffix('s')} '{name}', expected a known one", did_you_mean(name, known)
     )
