@@ -1,7 +1,7 @@
 """Models on their way to a device: ModelSource, FloatModel, Artifact."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Annotated, Any
 
 from pydantic import Field, StringConstraints
@@ -41,7 +41,8 @@ class FloatModel:
     """A loaded model, alive in this process only.
 
     `predict` maps a batch, one array per input, to one array per output. `layout` is that of its
-    images; `notes` say what had to be changed to load it.
+    images; `notes` say what had to be changed to load it. `limits` has, for an input by its name,
+    the smallest and largest value that it can take, where the graph tells: the rows of a table.
     """
 
     source: ModelSource
@@ -52,6 +53,7 @@ class FloatModel:
     predict: Callable[[Arrays], Arrays]
     layout: Layout = "NHWC"
     notes: tuple[str, ...] = ()
+    limits: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
 
 class Share(Noun):
