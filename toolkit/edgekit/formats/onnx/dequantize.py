@@ -150,9 +150,9 @@ class _Work:
     def _dynamic(self, node: Any) -> None:
         y, scale, zero = node.output
         self._add("Identity", [node.input[0]], y)
-        self._constant(np.float32(1), scale)
-        self._constant(np.float32(0), zero)
-        self.scales[y] = (np.float32(1), np.float32(0))
+        self._constant(np.ones((), np.float32), scale)
+        self._constant(np.zeros((), np.float32), zero)
+        self.scales[y] = (np.ones(()), np.zeros(()))
 
     def _integer(self, node: Any) -> None:
         x, weight = node.input[:2]
@@ -174,7 +174,7 @@ class _Work:
         if any(item.name == "channels_last" and item.i for item in node.attribute):
             raise _Unclear("its channels are last")
         operands = [self._operand(node, i) for i in rule.operands]
-        scale = math.prod(self._pair(node, i + 1)[0] for i in rule.operands)
+        scale: Any = math.prod(self._pair(node, i + 1)[0] for i in rule.operands)
         if rule.bias is not None and len(node.input) > rule.bias and node.input[rule.bias]:
             operands.append(self._number(self._value(node.input[rule.bias]) * scale))
         real = f"{node.output[0]}/exact"
@@ -186,7 +186,7 @@ class _Work:
 
     def _operand(self, node: Any, index: int) -> str:
         """Return the real numbers of an operand whose scale and zero point stand behind it."""
-        pair, name = self._pair(node, index + 1), node.input[index]
+        pair, name = self._pair(node, index + 1), str(node.input[index])
         if name in self.known:
             return self._number(_real(self._value(name), *pair, node, axis=_weight_axis(node)))
         if name in self.scales:
@@ -221,8 +221,8 @@ class _Work:
         ):
             self._add("Identity", [x], y)
         else:
-            top = np.float32((limits.max - int(zero)) * scale)
-            self._add("Clip", [x, self._number(np.float32(0)), self._number(top)], y)
+            top = np.asarray((limits.max - int(zero)) * scale, np.float32)
+            self._add("Clip", [x, self._number(np.zeros((), np.float32)), self._number(top)], y)
 
     def _pair(self, node: Any, index: int) -> tuple[Array, Array]:
         """Return the scale and the zero point that stand at `index` of a node's operands."""
@@ -296,7 +296,7 @@ def _shaped(values: Array, node: Any, like: Array, axis: int | None) -> Array:
 def _real(values: Array, scale: Array, zero: Array, node: Any, axis: int | None = None) -> Array:
     """Return `(values - zero) * scale`."""
     parts = [_shaped(v.astype(np.float32), node, values, axis) for v in (zero, scale)]
-    return (values.astype(np.float32) - parts[0]) * parts[1]
+    return np.asarray((values.astype(np.float32) - parts[0]) * parts[1])
 
 
 def _quantized(values: Array, scale: Array, zero: Array, node: Any) -> Array:
@@ -304,4 +304,4 @@ def _quantized(values: Array, scale: Array, zero: Array, node: Any) -> Array:
     parts = [_shaped(v, node, values, None) for v in (scale, zero)]
     limits = np.iinfo(zero.dtype)
     rounded = np.rint(values / parts[0]) + parts[1].astype(np.float32)
-    return np.clip(rounded, limits.min, limits.max).astype(zero.dtype)
+    return np.asarray(np.clip(rounded, limits.min, limits.max), zero.dtype)
