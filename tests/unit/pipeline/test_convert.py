@@ -41,6 +41,7 @@ NO_MAKERS = {
     "edgekit.pipeline.settle",
     "edgekit.sources.factories", "edgekit.system.packages",
     "edgekit.system.plugins", "edgekit.system.resources", "edgekit.system.store",
+    "edgekit.system.traces",
 }  # fmt: skip
 
 

@@ -22,6 +22,7 @@ PARITY_SECONDS = 600
 # lies below was made by the kernels, not by quantization.
 KERNELS_MIN_SQNR_DB = 15.0
 
+NO_FILE_HINT = "the runtime does not take what its converter made: try another recipe or format"
 NOISE_HINT = "seeded noise was fed for want of samples: give --data to hold it against real ones"
 LOSS_HINT = (
     "give more or other representative samples, choose fp16 or dynamic-int8, or --allow-loss to "
@@ -85,7 +86,7 @@ def _run(made: ExportedFile, runtime: str) -> list[Array]:
     try:
         devices.open("local").run(request, folder, process.Limits(PARITY_SECONDS))
     except RuntimeFailedError as error:
-        raise ExportError(f"converted, but {error.message}", error.hint) from error
+        raise ExportError(f"converted, but {error.message}", NO_FILE_HINT, error.trace) from error
     return [dequantize(np.load(p), s) for p, s in zip(got, exported.outputs, strict=True)]
 
 
