@@ -142,7 +142,7 @@ def call(
 
 def _last_words(log: str) -> str:
     """Return `: ` and the last line that a child printed before the list of where it died."""
-    lines = log.split("Fatal Python error")[0].strip().splitlines()
+    lines = log.split("Fatal Python error", maxsplit=1)[0].strip().splitlines()
     return f": {lines[-1][:LAST_LINE]}" if lines else ""
 
 
