@@ -59,9 +59,7 @@ def _build(name: str) -> Any:
         "efficientnet_b1": keras.applications.EfficientNetB1,
     }
     shape = (SIZE, SIZE, 3)
-    net = make[name](
-        input_shape=shape, weights=None, classes=CLASSES, classifier_activation=None
-    )
+    net = make[name](input_shape=shape, weights=None, classes=CLASSES, classifier_activation=None)
     return _warm(net, signed=name in SIGNED)
 
 
