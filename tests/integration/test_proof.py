@@ -111,3 +111,21 @@ def test_data_prove_a_file_where_there_are_some_and_noise_is_ids_that_exist(edge
         told.append(json.loads(done.stdout)["files"][0]["artifact"]["parity"])
     assert [parity["inputs_from"] for parity in told] == ["noise", "data"]
     assert all(parity["sqnr_db"] > 80 for parity in told)
+
+
+@pytest.mark.torch
+def test_noise_that_means_nothing_to_a_model_leads_to_its_data(edgekit):
+    (edgekit.cwd / "net.py").write_text(
+        "import torch\n\n\nclass Roots(torch.nn.Module):\n"
+        "    def forward(self, x):\n        return torch.sqrt(x)\n\n\ndef build():\n"
+        "    return Roots()\n"
+    )
+    np.savez(edgekit.cwd / "rows.npz", inputs=np.random.default_rng(0).uniform(0, 9, (40, 6)))
+    words = ("convert", "net.py:build", "--input", "6", "-t", "executorch")
+
+    refused = edgekit(*words)
+    assert refused.returncode == 5
+    assert "output output is NaN in the float model itself" in refused.stderr
+    assert "give --data" in refused.stderr
+
+    assert edgekit(*words, "--data", "rows.npz").returncode == 0

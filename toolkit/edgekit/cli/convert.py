@@ -10,6 +10,8 @@ from edgekit.cli import console, options
 from edgekit.errors import EdgekitError, ExportError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from edgekit.core.artifact import Artifact
     from edgekit.core.run import Failure
     from edgekit.pipeline.convert import Converted
@@ -150,7 +152,7 @@ def _show(
         )
         if made.artifact.min_runtime:
             console.say(f"note: runs on TensorFlow Lite {made.artifact.min_runtime} and later")
-        for line in made.artifact.notes:
+        for line in (*_borders(made.artifact), *made.artifact.notes):
             console.say(f"note: {line}")
         if made.artifact.parity and made.artifact.parity.shortfall:
             console.say(f"note: kept by --allow-loss: {made.artifact.parity.shortfall}")
@@ -167,6 +169,14 @@ def _show(
     words += ["--baseline", source.ref]
     words += ["--weights", source.weights] if source.weights else []
     console.say(f"next: {shlex.join(words)}")
+
+
+def _borders(artifact: "Artifact") -> "Iterator[str]":
+    """Say what the app has to hand over and gets back where it is not float32."""
+    for side, specs in (("takes", artifact.inputs), ("gives", artifact.outputs)):
+        for spec in specs:
+            if spec.dtype != "float32":
+                yield f"{side} {spec.name}: {spec.in_words()}"
 
 
 def _parity(artifact: "Artifact") -> str:
