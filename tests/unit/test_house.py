@@ -108,7 +108,7 @@ def walk(start):
     [
         ("edgekit.formats.tflite.exporter", 3),
         ("edgekit.formats.torch.loader", 3),
-        ("edgekit.formats.executorch.exporter", 1),
+        ("edgekit.formats.executorch.exporter", 2),
     ],
 )
 def test_one_follows_a_job_without_leaving_the_room_much(start, most):

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from edgekit.core import layout as layouts
 from edgekit.core.artifact import Exported, FloatModel
 from edgekit.core.card import ModelCard
 from edgekit.core.recipe import Recipe
@@ -14,9 +13,8 @@ from edgekit.core.tensor import Array, Arrays, Layout
 from edgekit.errors import EdgekitError, ExportError
 from edgekit.formats.keras import tracing
 from edgekit.formats.tflite import file as tflite_file
+from edgekit.formats.tflite import from_torch, patch, versions
 from edgekit.formats.tflite import metadata as tflite_metadata
-from edgekit.formats.tflite import patch, versions
-from edgekit.system import packages
 
 SUFFIX = ".tflite"
 RUNTIME = "litert"
@@ -61,7 +59,7 @@ def export(
     elif recipe.scheme != "fp32":
         raise ExportError(f"got recipe {recipe.name} for a {model.hub} model, expected fp32 first")
     elif model.hub == "torch":
-        data, layout = _from_torch(model, card)
+        data, layout = from_torch.convert(model, card)
     else:
         data = _from_tensorflow(model)
     data = versions.corrected(patch.inlined(data))
@@ -112,43 +110,6 @@ def _fixed_batch(model: FloatModel) -> Any:
     ]
     arguments = tracing.call_arguments(model.native, inputs, keras)
     return keras.Model(inputs, model.native(arguments, training=False))
-
-
-def _from_torch(model: FloatModel, card: ModelCard) -> tuple[bytes, Layout]:
-    """Convert through litert-torch. Images become NHWC there, as phones hand them out."""
-    packages.versions(("litert-torch",))
-    import litert_torch
-    import torch
-
-    module, layout = model.native, model.layout
-    shapes = [(1, *spec.shape[1:]) for spec in model.inputs]
-    images = [i for i, s in enumerate(model.inputs) if layouts.is_image(s.name, len(s.shape), card)]
-    if layout == "NCHW" and images:
-        maps = [i for i, spec in enumerate(model.outputs) if len(spec.shape) == 4]
-        module, layout = litert_torch.to_channel_last_io(module, args=images, outputs=maps), "NHWC"
-        # Not by eval(), which an exported program inside refuses: it is what it was exported as.
-        module.training = False
-        shapes = [(s[0], *s[2:], s[1]) if i in images else s for i, s in enumerate(shapes)]
-    types = [getattr(torch, spec.dtype) for spec in model.inputs]
-    examples = tuple(torch.zeros(s, dtype=t) for s, t in zip(shapes, types, strict=True))
-    try:
-        edge = litert_torch.convert(module, examples)
-        data = _exported_bytes(edge)
-    except Exception as error:
-        raise ExportError(
-            f"got {type(error).__name__} from litert-torch: {str(error)[:1000]}",
-            "the message names the op; replace it by one that TFLite has",
-        ) from error
-    return tflite_file.ordered(data, [], []), layout
-
-
-def _exported_bytes(edge: Any) -> bytes:
-    import tempfile
-
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder, "model.tflite")
-        edge.export(str(file))
-        return file.read_bytes()
 
 
 def _quantize(path: Path, recipe: Recipe, samples: Arrays | None) -> bytes:
