@@ -55,7 +55,7 @@ def export(
     """
     layout: Layout = model.layout
     if model.hub == "tflite":
-        data = _quantize(Path(model.native), recipe, samples)
+        data = _quantize(model.native, recipe, samples)
     elif recipe.scheme != "fp32":
         raise ExportError(f"got recipe {recipe.name} for a {model.hub} model, expected fp32 first")
     elif model.hub == "torch":
@@ -112,12 +112,12 @@ def _fixed_batch(model: FloatModel) -> Any:
     return keras.Model(inputs, model.native(arguments, training=False))
 
 
-def _quantize(path: Path, recipe: Recipe, samples: Arrays | None) -> bytes:
+def _quantize(model: bytes, recipe: Recipe, samples: Arrays | None) -> bytes:
     from ai_edge_quantizer import quantizer
 
-    work = quantizer.Quantizer(str(path))
+    work = quantizer.Quantizer(model)
     _configure(work, recipe)
-    ranges = _calibrate(path, work, samples) if recipe.is_calibrated else None
+    ranges = _calibrate(model, work, samples) if recipe.is_calibrated else None
     try:
         return bytes(work.quantize(ranges).quantized_model)
     except Exception as error:
@@ -155,7 +155,7 @@ def _configure(work: Any, recipe: Recipe) -> None:
                 update(operation_name=side, algorithm_key=AlgorithmName.NO_QUANTIZE)
 
 
-def _calibrate(path: Path, work: Any, samples: Arrays | None) -> Ranges:
+def _calibrate(model: bytes, work: Any, samples: Arrays | None) -> Ranges:
     """Return each tensor's smallest and largest value over all samples.
 
     The quantizer's default is a moving average, which clips outliers; min/max over the whole
@@ -165,11 +165,11 @@ def _calibrate(path: Path, work: Any, samples: Arrays | None) -> Ranges:
 
     if samples is None or not len(samples[0]):
         raise ExportError("got no representative dataset, expected at least 1 sample")
-    key, names = tflite_file.signature(path)
+    key, names = tflite_file.signature(model)
     recipes = recipe_manager.RecipeManager()
     recipes.load_quantization_recipe(work.get_quantization_recipe())
     # One thread: several would merge the ranges in an order that changes from run to run.
-    calibrating = calibrator.Calibrator(str(path), num_threads=1, qsv_update_func=_min_max)
+    calibrating = calibrator.Calibrator(model, num_threads=1, qsv_update_func=_min_max)
     rows = [
         {name: np.ascontiguousarray(value[None]) for name, value in zip(names, row, strict=True)}
         for row in zip(*samples, strict=True)
@@ -196,8 +196,8 @@ def _check_io(found: tflite_file.TfliteFile, recipe: Recipe, model: FloatModel) 
                 f"expected {wanted} by recipe {recipe.name}",
                 "the quantizer left this tensor out; choose the recipe with the other I/O type",
             )
-    if recipe.weight == "int8" and not {"int8"} & set(found.tensor_types):
+    if recipe.weight != "float32" and recipe.weight not in found.tensor_types:
         raise ExportError(
-            f"got no int8 tensor in the file made by {recipe.name}",
-            "no operator of this model can be quantized",
+            f"got no {recipe.weight} tensor in the file made by {recipe.name}",
+            "the quantizer has no weight of this model to store so; ship fp32",
         )

@@ -88,12 +88,12 @@ def _spec(tensor: Any) -> TensorSpec:
     )
 
 
-def signature(path: Path) -> tuple[str, list[str]]:
+def signature(data: bytes) -> tuple[str, list[str]]:
     """Return the key of the file's first signature, and its input names in the file's order."""
-    model = _model(path.read_bytes())
+    model = _model(data)
     if not model.SignatureDefsLength():
         raise ModelLoadError(
-            f"got a .tflite file without a signature: {path}",
+            "got a .tflite file without a signature",
             "ranges are recorded by input name; convert the model again with today's converter",
         )
     definition = model.SignatureDefs(0)
