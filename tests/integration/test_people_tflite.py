@@ -1,4 +1,4 @@
-"""`.tflite` files that people bring: old, without a signature, half, int8, with foreign operators."""
+"""`.tflite` files that people bring: old, unsigned, half, int8, with foreign operators."""
 
 import json
 from pathlib import Path
