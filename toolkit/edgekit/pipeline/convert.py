@@ -259,7 +259,7 @@ def cache_key(
     used = data.fingerprint if data else None
     return store.key_of(
         {
-            "source": [model.source.kind, model.source.sha256],
+            "source": [model.source.kind, model.source.sha256, model.source.signature],
             # Weights that are not given are drawn by the seed.
             "seed": None if model.source.is_trained else settings.seed,
             "card": model.card.deciding(formats.exporter(name).TEXTS),

@@ -6,13 +6,16 @@ from typing import Any
 
 import numpy as np
 
+from edgekit.core import layout as layouts
 from edgekit.core.artifact import FloatModel, ModelSource
 from edgekit.core.card import ModelCard
+from edgekit.core.reason import reason
 from edgekit.core.tensor import Arrays, Layout, TensorSpec
 from edgekit.errors import ModelLoadError
-from edgekit.formats import factory
+from edgekit.formats import factory, graph
+from edgekit.formats.keras import building
 from edgekit.formats.keras import file as keras_file
-from edgekit.formats.keras.tracing import call_arguments
+from edgekit.formats.keras.tracing import call_arguments, traced
 
 SUFFIXES = (".keras", *keras_file.H5_SUFFIXES)
 HUB = "keras"
@@ -25,7 +28,6 @@ def load(source: ModelSource, card: ModelCard, *, trust: bool, seed: int = 0) ->
 
     Raises `ModelLoadError` for a broken or unsafe file.
     """
-    del card  # a Keras model knows its own shapes
     if source.factory is None:
         keras_file.check(Path(source.path), trust=trust)
     import keras
@@ -33,26 +35,49 @@ def load(source: ModelSource, card: ModelCard, *, trust: bool, seed: int = 0) ->
     keras.utils.set_random_seed(seed)
     notes: tuple[str, ...] = ()
     if source.factory:
-        model = _from_factory(source, keras)
+        model = _from_factory(source, card, keras)
     else:
         model, notes = _from_file(source, keras, trust)
-    inputs, outputs = getattr(model, "inputs", None), getattr(model, "outputs", None)
-    if not inputs or not outputs:
-        raise ModelLoadError(
-            f"got a model without fixed inputs and outputs from {source.ref}: a subclassed model "
-            "that was never built",
-            "build it as a functional model, or call it once on a keras.Input",
-        )
+    return _float_model(source, card, model, notes)
+
+
+def _float_model(
+    source: ModelSource, card: ModelCard, model: Any, notes: tuple[str, ...]
+) -> FloatModel:
+    """Return the model in float32, its open sizes fixed by the card's shapes."""
+    import keras
+
+    model = building.functional(model, source, card, keras)
+    building.refuse_text(model, source.ref)
+    model, widened = building.in_float32(model, keras)
+    inputs = tuple(_spec(tensor) for tensor in model.inputs)
+    fixed, shaped = layouts.fixed(inputs, card.sample_shapes("keras"))
     return FloatModel(
         source=source,
         hub=HUB,
         native=model,
-        inputs=tuple(_spec(tensor) for tensor in inputs),
-        outputs=tuple(_spec(tensor) for tensor in outputs),
+        inputs=fixed,
+        outputs=_outputs(model, fixed, keras) if shaped else tuple(map(_spec, model.outputs)),
         predict=lambda batch: _predict(model, keras, batch),
         layout=LAYOUT,
-        notes=notes,
+        notes=(*notes, *widened, *shaped),
+        limits=_limits(model, fixed),
     )
+
+
+def _outputs(model: Any, inputs: tuple[TensorSpec, ...], keras: Any) -> tuple[TensorSpec, ...]:
+    """Return the outputs as inputs of fixed sizes give them."""
+    symbols = [keras.Input(spec.shape[1:], dtype=spec.dtype) for spec in inputs]
+    found = keras.tree.flatten(model(call_arguments(model, symbols, keras), training=False))
+    specs = zip(model.outputs, map(_spec, found), strict=True)
+    return tuple(spec.model_copy(update={"name": tensor.name}) for tensor, spec in specs)
+
+
+def _limits(model: Any, inputs: tuple[TensorSpec, ...]) -> dict[str, tuple[float, float]]:
+    """Return the smallest and largest whole numbers that the model's embeddings have rows for."""
+    if not any(spec.dtype.startswith(("int", "uint")) for spec in inputs):
+        return {}
+    return graph.limits(traced(model, inputs, batch=1), inputs)
 
 
 def _from_file(source: ModelSource, keras: Any, trust: bool) -> tuple[Any, tuple[str, ...]]:
@@ -67,13 +92,19 @@ def _from_file(source: ModelSource, keras: Any, trust: bool) -> tuple[Any, tuple
         raise
     except Exception as error:
         raise ModelLoadError(
-            f"got a file that Keras {keras.__version__} cannot load: {source.ref}: "
-            f"{str(error)[:600]}",
-            "load it where it was trained and save it again with model.save('model.keras')",
+            f"got a file that Keras {keras.__version__} cannot load: {source.ref}: {reason(error)}",
+            _hint(error, source.ref),
         ) from error
 
 
-def _from_factory(source: ModelSource, keras: Any) -> Any:
+def _hint(error: Exception, ref: str) -> str:
+    if "Could not locate" in str(error) or "Unknown layer" in str(error):
+        code = f"edgekit convert file.py:factory --weights {ref}"
+        return f"its own classes are not in the file; name the code that builds it: {code}"
+    return "load it where it was trained and save it again with model.save('model.keras')"
+
+
+def _from_factory(source: ModelSource, card: ModelCard, keras: Any) -> Any:
     model = factory.call(source)
     if not isinstance(model, keras.Model):
         raise ModelLoadError(
@@ -81,6 +112,8 @@ def _from_factory(source: ModelSource, keras: Any) -> Any:
             "give --framework torch for a PyTorch factory",
         )
     if source.weights:
+        # A subclassed model has its variables once it is called.
+        built = building.functional(model, source, card, keras)
         try:
             model.load_weights(source.weights)
         except Exception as error:
@@ -88,6 +121,7 @@ def _from_factory(source: ModelSource, keras: Any) -> Any:
                 f"got weights that do not fit {source.ref}: {source.weights}: {error}",
                 "give the .weights.h5 or .keras file of this very architecture",
             ) from error
+        model = built
     return model
 
 

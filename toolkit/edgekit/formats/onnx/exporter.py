@@ -94,7 +94,7 @@ def _float32(model: FloatModel, card: ModelCard) -> tuple[Any, Layout]:
         return _tidy(_from_torch(model)), model.layout
     images = [i for i, s in enumerate(model.inputs) if layouts.is_image(s.name, len(s.shape), card)]
     if model.hub == "keras":
-        tracing.unroll(model.native)
+        tracing.unroll(model)
     proto = _from_tensorflow(model, images)
     return _in_order(_tidy(proto)), "NCHW" if images else model.layout
 

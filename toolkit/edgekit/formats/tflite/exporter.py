@@ -1,6 +1,7 @@
 """TFLite (LiteRT): one float conversion, then ai-edge-quantizer on the flatbuffer."""
 
 import functools
+import re
 from pathlib import Path
 from typing import Any
 
@@ -8,9 +9,11 @@ import numpy as np
 
 from edgekit.core.artifact import Exported, FloatModel
 from edgekit.core.card import ModelCard
+from edgekit.core.reason import reason
 from edgekit.core.recipe import Recipe
 from edgekit.core.tensor import Array, Arrays, Layout
 from edgekit.errors import EdgekitError, ExportError
+from edgekit.formats import graph
 from edgekit.formats.keras import tracing
 from edgekit.formats.tflite import file as tflite_file
 from edgekit.formats.tflite import from_torch, patch, versions
@@ -78,38 +81,58 @@ def export(
 def _from_tensorflow(model: FloatModel) -> bytes:
     """Convert with a batch of 1: a dynamic one is refused by browsers and some delegates.
 
-    A Keras model is wrapped rather than traced to concrete functions, which would leave resource
-    variables in the file: it loads, runs and answers NaN.
+    The graph is frozen before: a converter that is given resource variables may leave them in the
+    file, which loads, runs and answers NaN.
     """
-    import tensorflow as tf
-
-    converters = tf.lite.TFLiteConverter
     try:
+        native = model.native
         if model.hub == "keras":
-            data = converters.from_keras_model(_fixed_batch(model)).convert()
-        else:
-            data = converters.from_concrete_functions([model.native]).convert()
+            tracing.unroll(model)
+            native = graph.frozen(tracing.traced(model.native, model.inputs, batch=1))
+        data = _converted(native, model)
     except EdgekitError:
         raise
     except Exception as error:
         raise ExportError(
-            f"got {type(error).__name__} from the TFLite converter: {str(error)[:1000]}",
+            f"got {type(error).__name__} from the TFLite converter: {_lacking(error)}",
             "the message names the layer or op; replace it by one that TFLite has",
         ) from error
     names = [spec.name for spec in model.inputs], [spec.name for spec in model.outputs]
-    return tflite_file.ordered(bytes(data), *names)
+    return tflite_file.ordered(data, *names)
 
 
-def _fixed_batch(model: FloatModel) -> Any:
-    import keras
+def _converted(native: Any, model: FloatModel) -> bytes:
+    """Convert by way of a SavedModel, which gives the file a signature with the model's names."""
+    import tempfile
 
-    tracing.unroll(model.native)
-    inputs = [
-        keras.Input(batch_shape=(1, *spec.shape[1:]), dtype=spec.dtype, name=spec.name)
-        for spec in model.inputs
+    import tensorflow as tf
+
+    module = tf.Module()
+    specs = [
+        tf.TensorSpec(tensor.shape, tensor.dtype, name=re.sub(r"\W", "_", spec.name))
+        for tensor, spec in zip(native.inputs, model.inputs, strict=True)
     ]
-    arguments = tracing.call_arguments(model.native, inputs, keras)
-    return keras.Model(inputs, model.native(arguments, training=False))
+
+    def named(*tensors: Any) -> dict[str, Any]:
+        outputs = tf.nest.flatten(native(*tensors))
+        return {spec.name: each for spec, each in zip(model.outputs, outputs, strict=True)}
+
+    module.run = tf.function(named, input_signature=specs)
+    with tempfile.TemporaryDirectory() as folder:
+        tf.saved_model.save(module, folder, signatures=module.run)
+        return bytes(tf.lite.TFLiteConverter.from_saved_model(folder).convert())
+
+
+def _lacking(error: Exception) -> str:
+    """Return the reason: the operators that TFLite lacks, each with a place, where it is that."""
+    found = re.findall(r"fused\[\"\w+:\", \"([^\"@]+).*?'tf\.(\w+)' op is neither", str(error))
+    places: dict[str, str] = {}
+    for place, operator in found:
+        places.setdefault(operator, place)
+    if not places:
+        return reason(error)
+    words = ", ".join(f"{operator} (at {place})" for operator, place in places.items())
+    return f"TFLite has no operator for {words}"
 
 
 def _quantize(path: Path, recipe: Recipe, samples: Arrays | None) -> bytes:
