@@ -5,18 +5,17 @@ import re
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
+from edgekit.core import layout as layouts
 from edgekit.core.artifact import Exported, FloatModel
 from edgekit.core.card import ModelCard
 from edgekit.core.reason import reason
 from edgekit.core.recipe import Recipe
-from edgekit.core.tensor import Array, Arrays, Layout
+from edgekit.core.tensor import Arrays, Layout
 from edgekit.errors import EdgekitError, ExportError
 from edgekit.formats import graph
 from edgekit.formats.keras import tracing
 from edgekit.formats.tflite import file as tflite_file
-from edgekit.formats.tflite import from_torch, patch, versions
+from edgekit.formats.tflite import from_torch, joins, patch, ranges, scales, versions
 from edgekit.formats.tflite import metadata as tflite_metadata
 
 SUFFIX = ".tflite"
@@ -26,10 +25,6 @@ PACKAGES = ("ai-edge-litert", "ai-edge-quantizer")
 
 RECIPES = ("fp32", "fp16", "dynamic-int8", "int8", "int8-io8")
 TEXTS = tflite_metadata.TEXTS
-
-
-# The smallest and largest value of each tensor, as ai-edge-quantizer has them.
-Ranges = dict[str, Any]
 
 
 def refusal(recipe: Recipe) -> str | None:
@@ -57,8 +52,9 @@ def export(
     `samples`, one `(n, ...)` array per input, are the representative dataset. Raises `ExportError`.
     """
     layout: Layout = model.layout
+    notes: tuple[str, ...] = ()
     if model.hub == "tflite":
-        data = _quantize(Path(model.native), recipe, samples)
+        data, notes = _quantize(Path(model.native), recipe, samples)
     elif recipe.scheme != "fp32":
         raise ExportError(f"got recipe {recipe.name} for a {model.hub} model, expected fp32 first")
     elif model.hub == "torch":
@@ -69,12 +65,16 @@ def export(
     path.write_bytes(tflite_metadata.embedded(data, card, card.version))
     found = tflite_file.read(path)
     _check_io(found, recipe, model)
+    if recipe.weight == "int8":
+        kept = [spec for spec in found.inputs if spec.dtype not in {recipe.io, "float32"}]
+        notes += tuple(f"input {layouts.plain_name(spec.name)} stays {spec.dtype}" for spec in kept)
     return Exported(
         inputs=found.inputs,
         outputs=found.outputs,
         op_histogram=found.op_histogram,
         layout=layout,
         min_runtime=versions.min_runtime(path.read_bytes()),
+        notes=notes,
     )
 
 
@@ -119,7 +119,8 @@ def _converted(native: Any, model: FloatModel) -> bytes:
 
     module.run = tf.function(named, input_signature=specs)
     with tempfile.TemporaryDirectory() as folder:
-        tf.saved_model.save(module, folder, signatures=module.run)
+        options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
+        tf.saved_model.save(module, folder, signatures=module.run, options=options)
         return bytes(tf.lite.TFLiteConverter.from_saved_model(folder).convert())
 
 
@@ -135,19 +136,49 @@ def _lacking(error: Exception) -> str:
     return f"TFLite has no operator for {words}"
 
 
-def _quantize(path: Path, recipe: Recipe, samples: Arrays | None) -> bytes:
+def _quantize(path: Path, recipe: Recipe, samples: Arrays | None) -> tuple[bytes, tuple[str, ...]]:
+    """Return the quantized file, and what was done to make it one that computes the same."""
     from ai_edge_quantizer import quantizer
 
     work = quantizer.Quantizer(str(path))
     _configure(work, recipe)
-    ranges = _calibrate(path, work, samples) if recipe.is_calibrated else None
+    found: ranges.Ranges | None = None
+    notes: tuple[str, ...] = ()
+    if recipe.is_calibrated:
+        found, notes = ranges.widened(ranges.recorded(path, work, samples))
+        notes += _parted(work, joins.apart(path.read_bytes(), found), recipe)
     try:
-        return bytes(work.quantize(ranges).quantized_model)
+        data = bytes(work.quantize(found).quantized_model)
     except Exception as error:
         raise ExportError(
-            f"got {type(error).__name__} from ai-edge-quantizer for {recipe.name}: {error}",
+            f"got {type(error).__name__} from ai-edge-quantizer for {recipe.name}: {reason(error)}",
             "try dynamic-int8 or fp16, which need no ranges",
         ) from error
+    if recipe.is_calibrated:
+        data, mended = scales.mended(patch.inlined(data), path.read_bytes())
+        scales.check(data)
+        notes += mended
+    return data, notes
+
+
+def _parted(work: Any, found: tuple[joins.Join, ...], recipe: Recipe) -> tuple[str, ...]:
+    """Leave joins of ranges that lie far apart in float, with what follows, and say so."""
+    from ai_edge_quantizer.algorithm_manager import AlgorithmName
+    from ai_edge_quantizer.qtyping import TFLOperationName
+
+    for join in found:
+        if join.ends and recipe.io != "float32":
+            raise ExportError(
+                f"got an output of which {join.in_words()}: one {recipe.io} scale cannot hold both",
+                "choose int8, whose outputs are float, or give them as outputs of their own",
+            )
+        for scope in join.scopes:
+            work.update_quantization_recipe(
+                regex=f"^{re.escape(';'.join(scope))};$",
+                operation_name=TFLOperationName.ALL_SUPPORTED,
+                algorithm_key=AlgorithmName.NO_QUANTIZE,
+            )
+    return tuple(f"{each.in_words()}: it stays float, and what follows" for each in found)
 
 
 def _configure(work: Any, recipe: Recipe) -> None:
@@ -176,36 +207,6 @@ def _configure(work: Any, recipe: Recipe) -> None:
         if recipe.io == "float32":
             for side in (names.INPUT, names.OUTPUT):
                 update(operation_name=side, algorithm_key=AlgorithmName.NO_QUANTIZE)
-
-
-def _calibrate(path: Path, work: Any, samples: Arrays | None) -> Ranges:
-    """Return each tensor's smallest and largest value over all samples.
-
-    The quantizer's default is a moving average, which clips outliers; min/max over the whole
-    representative dataset is what TensorFlow's own converter does.
-    """
-    from ai_edge_quantizer import calibrator, recipe_manager
-
-    if samples is None or not len(samples[0]):
-        raise ExportError("got no representative dataset, expected at least 1 sample")
-    key, names = tflite_file.signature(path)
-    recipes = recipe_manager.RecipeManager()
-    recipes.load_quantization_recipe(work.get_quantization_recipe())
-    # One thread: several would merge the ranges in an order that changes from run to run.
-    calibrating = calibrator.Calibrator(str(path), num_threads=1, qsv_update_func=_min_max)
-    rows = [
-        {name: np.ascontiguousarray(value[None]) for name, value in zip(names, row, strict=True)}
-        for row in zip(*samples, strict=True)
-    ]
-    calibrating.calibrate({key: rows}, recipes)
-    ranges: Ranges = calibrating.get_model_qsvs()
-    return ranges
-
-
-def _min_max(old: dict[str, Array], new: dict[str, Array]) -> dict[str, Array]:
-    if not old:
-        return new
-    return {"min": np.minimum(old["min"], new["min"]), "max": np.maximum(old["max"], new["max"])}
 
 
 def _check_io(found: tflite_file.TfliteFile, recipe: Recipe, model: FloatModel) -> None:

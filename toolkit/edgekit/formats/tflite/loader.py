@@ -16,8 +16,6 @@ HUB = "tflite"
 LAYOUT: Layout = "NHWC"
 PACKAGES = ("ai-edge-litert",)
 
-QUANTIZED = {"int4", "int8", "uint8", "int16", "float16"}
-
 
 def load(source: ModelSource, card: ModelCard, *, trust: bool, seed: int = 0) -> FloatModel:
     """Load the file. Raises `ModelLoadError` where it is broken or already quantized."""
@@ -25,7 +23,8 @@ def load(source: ModelSource, card: ModelCard, *, trust: bool, seed: int = 0) ->
     from ai_edge_litert.interpreter import Interpreter
 
     path = Path(source.path)
-    quantized = sorted(QUANTIZED & set(tflite_file.read(path).tensor_types))
+    found = tflite_file.read(path)
+    quantized = sorted(found.quantized_types)
     if quantized:
         raise ModelLoadError(
             f"got a quantized file: {path} holds {', '.join(quantized)} tensors, expected float32",
@@ -57,6 +56,7 @@ def load(source: ModelSource, card: ModelCard, *, trust: bool, seed: int = 0) ->
         outputs=tuple(_spec(detail) for detail in outputs),
         predict=predict,
         layout=LAYOUT,
+        limits=found.limits,
     )
 
 
