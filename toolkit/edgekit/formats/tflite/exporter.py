@@ -54,7 +54,7 @@ def export(
     layout: Layout = model.layout
     notes: tuple[str, ...] = ()
     if model.hub == "tflite":
-        data, notes = _quantize(Path(model.native), recipe, samples)
+        data, notes = _quantize(model.native, recipe, samples)
     elif recipe.scheme != "fp32":
         raise ExportError(f"got recipe {recipe.name} for a {model.hub} model, expected fp32 first")
     elif model.hub == "torch":
@@ -136,17 +136,19 @@ def _lacking(error: Exception) -> str:
     return f"TFLite has no operator for {words}"
 
 
-def _quantize(path: Path, recipe: Recipe, samples: Arrays | None) -> tuple[bytes, tuple[str, ...]]:
+def _quantize(
+    model: bytes, recipe: Recipe, samples: Arrays | None
+) -> tuple[bytes, tuple[str, ...]]:
     """Return the quantized file, and what was done to make it one that computes the same."""
     from ai_edge_quantizer import quantizer
 
-    work = quantizer.Quantizer(str(path))
+    work = quantizer.Quantizer(model)
     _configure(work, recipe)
     found: ranges.Ranges | None = None
     notes: tuple[str, ...] = ()
     if recipe.is_calibrated:
-        found, notes = ranges.widened(ranges.recorded(path, work, samples))
-        notes += _parted(work, joins.apart(path.read_bytes(), found), recipe)
+        found, notes = ranges.widened(ranges.recorded(model, work, samples))
+        notes += _parted(work, joins.apart(model, found), recipe)
     try:
         data = bytes(work.quantize(found).quantized_model)
     except Exception as error:
@@ -155,7 +157,7 @@ def _quantize(path: Path, recipe: Recipe, samples: Arrays | None) -> tuple[bytes
             "try dynamic-int8 or fp16, which need no ranges",
         ) from error
     if recipe.is_calibrated:
-        data, mended = scales.mended(patch.inlined(data), path.read_bytes())
+        data, mended = scales.mended(patch.inlined(data), model)
         scales.check(data)
         notes += mended
     return data, notes
@@ -220,8 +222,8 @@ def _check_io(found: tflite_file.TfliteFile, recipe: Recipe, model: FloatModel) 
                 f"expected {wanted} by recipe {recipe.name}",
                 "the quantizer left this tensor out; choose the recipe with the other I/O type",
             )
-    if recipe.weight == "int8" and not {"int8"} & set(found.tensor_types):
+    if recipe.weight != "float32" and recipe.weight not in found.tensor_types:
         raise ExportError(
-            f"got no int8 tensor in the file made by {recipe.name}",
-            "no operator of this model can be quantized",
+            f"got no {recipe.weight} tensor in the file made by {recipe.name}",
+            "the quantizer has no weight of this model to store so; ship fp32",
         )
