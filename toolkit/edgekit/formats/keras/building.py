@@ -5,10 +5,18 @@ from typing import Any
 
 from edgekit.core.artifact import ModelSource
 from edgekit.core.card import ModelCard
+from edgekit.core.tensor import TensorSpec
 from edgekit.errors import ModelLoadError
 
 # Layers that read text, or look values up in tables that no device's runtime has.
 TABLES = ("TextVectorization", "StringLookup", "IntegerLookup", "Hashing", "HashedCrossing")
+
+
+def spec_of(tensor: Any) -> TensorSpec:
+    """Return the name, shape and dtype of an input or output, of Keras 2 or 3."""
+    shape = tuple(-1 if size is None else int(size) for size in tensor.shape)
+    dtype = getattr(tensor.dtype, "name", tensor.dtype)
+    return TensorSpec(name=tensor.name, shape=shape, dtype=dtype)
 
 
 def functional(model: Any, source: ModelSource, card: ModelCard, keras: Any) -> Any:

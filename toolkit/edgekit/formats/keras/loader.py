@@ -13,9 +13,9 @@ from edgekit.core.reason import reason
 from edgekit.core.tensor import Arrays, Layout, TensorSpec
 from edgekit.errors import ModelLoadError
 from edgekit.formats import factory, graph
-from edgekit.formats.keras import building
+from edgekit.formats.keras import building, keras2
 from edgekit.formats.keras import file as keras_file
-from edgekit.formats.keras.tracing import call_arguments, traced
+from edgekit.formats.keras.tracing import call_arguments, caller, traced
 
 SUFFIXES = (".keras", *keras_file.H5_SUFFIXES)
 HUB = "keras"
@@ -33,11 +33,15 @@ def load(source: ModelSource, card: ModelCard, *, trust: bool, seed: int = 0) ->
     import keras
 
     keras.utils.set_random_seed(seed)
-    notes: tuple[str, ...] = ()
     if source.factory:
-        model = _from_factory(source, card, keras)
-    else:
-        model, notes = _from_file(source, keras, trust)
+        return _float_model(source, card, _from_factory(source, card, keras), ())
+    path = Path(source.path)
+    try:
+        model, notes = _from_file(source, path, keras, trust)
+    except ModelLoadError as error:
+        if not keras_file.is_keras2(path):
+            raise
+        return keras2.load(source, card, trust=trust, why=error.__cause__ or error)
     return _float_model(source, card, model, notes)
 
 
@@ -50,14 +54,14 @@ def _float_model(
     model = building.functional(model, source, card, keras)
     building.refuse_text(model, source.ref)
     model, widened = building.in_float32(model, keras)
-    inputs = tuple(_spec(tensor) for tensor in model.inputs)
+    inputs = tuple(building.spec_of(tensor) for tensor in model.inputs)
     fixed, shaped = layouts.fixed(inputs, card.sample_shapes("keras"))
     return FloatModel(
         source=source,
         hub=HUB,
         native=model,
         inputs=fixed,
-        outputs=_outputs(model, fixed, keras) if shaped else tuple(map(_spec, model.outputs)),
+        outputs=_outputs(model, fixed, keras),
         predict=lambda batch: _predict(model, keras, batch),
         layout=LAYOUT,
         notes=(*notes, *widened, *shaped),
@@ -66,22 +70,26 @@ def _float_model(
 
 
 def _outputs(model: Any, inputs: tuple[TensorSpec, ...], keras: Any) -> tuple[TensorSpec, ...]:
-    """Return the outputs as inputs of fixed sizes give them."""
+    """Return the outputs, with the sizes that follow where inputs were fixed."""
+    own = tuple(map(building.spec_of, model.outputs))
+    if inputs == tuple(map(building.spec_of, model.inputs)):
+        return own
     symbols = [keras.Input(spec.shape[1:], dtype=spec.dtype) for spec in inputs]
     found = keras.tree.flatten(model(call_arguments(model, symbols, keras), training=False))
-    specs = zip(model.outputs, map(_spec, found), strict=True)
-    return tuple(spec.model_copy(update={"name": tensor.name}) for tensor, spec in specs)
+    shapes = [building.spec_of(tensor).shape for tensor in found]
+    return tuple(o.model_copy(update={"shape": s}) for o, s in zip(own, shapes, strict=True))
 
 
 def _limits(model: Any, inputs: tuple[TensorSpec, ...]) -> dict[str, tuple[float, float]]:
     """Return the smallest and largest whole numbers that the model's embeddings have rows for."""
     if not any(spec.dtype.startswith(("int", "uint")) for spec in inputs):
         return {}
-    return graph.limits(traced(model, inputs, batch=1), inputs)
+    return graph.limits(traced(caller(model), inputs, batch=1), inputs)
 
 
-def _from_file(source: ModelSource, keras: Any, trust: bool) -> tuple[Any, tuple[str, ...]]:
-    path = Path(source.path)
+def _from_file(
+    source: ModelSource, path: Path, keras: Any, trust: bool
+) -> tuple[Any, tuple[str, ...]]:
     try:
         with tempfile.TemporaryDirectory() as folder:
             notes: tuple[str, ...] = ()
@@ -123,11 +131,6 @@ def _from_factory(source: ModelSource, card: ModelCard, keras: Any) -> Any:
             ) from error
         model = built
     return model
-
-
-def _spec(tensor: Any) -> TensorSpec:
-    shape = tuple(-1 if size is None else int(size) for size in tensor.shape)
-    return TensorSpec(name=tensor.name, shape=shape, dtype=tensor.dtype)
 
 
 def _predict(model: Any, keras: Any, batch: Arrays) -> Arrays:

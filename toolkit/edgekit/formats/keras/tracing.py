@@ -20,8 +20,18 @@ def unroll(model: FloatModel) -> None:
     import keras
 
     layers = model.native._flatten_layers()  # noqa: SLF001 - the public way misses nested wrappers
-    recurrent = [layer for layer in layers if isinstance(layer, keras.layers.RNN)]
-    found = _steps(model, recurrent) if recurrent else {}
+    unroll_layers(
+        [layer for layer in layers if isinstance(layer, keras.layers.RNN)],
+        lambda: traced(caller(model.native), model.inputs, batch=1),
+    )
+
+
+def unroll_layers(recurrent: list[Any], trace: Callable[[], Any]) -> None:
+    """Make layers, of Keras 2 or 3, unroll when their model is traced next; `trace` does it once.
+
+    Raises `ExportError` as `unroll` does.
+    """
+    found = _steps(recurrent, trace) if recurrent else {}
     for layer in recurrent:
         if layer.stateful:
             raise ExportError(
@@ -35,12 +45,15 @@ def unroll(model: FloatModel) -> None:
             raise ExportError(
                 f"got {steps or 'an open number of'} time steps in layer {layer.name} "
                 f"({type(layer).__name__}), expected at most {MAX_STEPS}",
-                "fix a shorter sequence length: keras.Input((steps, features))",
+                "fix a shorter sequence length: --input STEPS,FEATURES where the model leaves it "
+                "open, else keras.Input((steps, features))",
             )
         layer.unroll = True
+        # Keras 2 chose when the layer was made: by a function of its own, which is no operator.
+        layer._could_use_gpu_kernel = False  # noqa: SLF001
 
 
-def _steps(model: FloatModel, recurrent: list[Any]) -> dict[int, int | None]:
+def _steps(recurrent: list[Any], trace: Callable[[], Any]) -> dict[int, int | None]:
     """Return how many time steps each layer is called with, by its id: traced, for some are inside.
 
     A layer that is called with several numbers has the largest; one that is open has None.
@@ -59,27 +72,32 @@ def _steps(model: FloatModel, recurrent: list[Any]) -> dict[int, int | None]:
     for layer in recurrent:
         layer.call = recording(layer, layer.call)
     try:
-        traced(model.native, model.inputs, batch=1)
+        trace()
     finally:
         for layer in recurrent:
             del layer.call
     return found
 
 
-def traced(model: Any, inputs: tuple[TensorSpec, ...], *, batch: int | None) -> Any:
-    """Return a Keras model as a concrete function of `inputs`, with a batch or an open one."""
-    import keras
+def traced(
+    call: Callable[[list[Any]], Any], inputs: tuple[TensorSpec, ...], *, batch: int | None
+) -> Any:
+    """Return `call` as a concrete function of `inputs`, with a batch or an open one."""
     import tensorflow as tf
 
     specs = [
         tf.TensorSpec((batch, *(None if n < 0 else n for n in spec.shape[1:])), spec.dtype)
         for spec in inputs
     ]
-    function = tf.function(
-        lambda *x: model(call_arguments(model, list(x), keras), training=False),
-        autograph=False,
-    )
+    function = tf.function(lambda *tensors: call(list(tensors)), autograph=False)
     return function.get_concrete_function(*specs)
+
+
+def caller(model: Any) -> Callable[[list[Any]], Any]:
+    """Return a function of a Keras model's inputs, in the order of `model.inputs`, in a list."""
+    import keras
+
+    return lambda tensors: model(call_arguments(model, tensors, keras), training=False)
 
 
 def call_arguments(model: Any, tensors: list[Any], keras: Any) -> Any:

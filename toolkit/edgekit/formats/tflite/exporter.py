@@ -88,7 +88,8 @@ def _from_tensorflow(model: FloatModel) -> bytes:
         native = model.native
         if model.hub == "keras":
             tracing.unroll(model)
-            native = graph.frozen(tracing.traced(model.native, model.inputs, batch=1))
+            call = tracing.caller(model.native)
+            native = graph.frozen(tracing.traced(call, model.inputs, batch=1))
         data = _converted(native, model)
     except EdgekitError:
         raise
