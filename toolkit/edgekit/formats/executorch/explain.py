@@ -5,8 +5,8 @@ import re
 import traceback
 from typing import Any
 
+from edgekit.core import reasons
 from edgekit.errors import ExportError
-from edgekit.formats.aten import reasons
 
 # How ExecuTorch's messages name an operator, and a node of the graph.
 OPERATOR = re.compile(r"aten(?:::|\.)(\w+)")

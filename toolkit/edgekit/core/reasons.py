@@ -1,4 +1,4 @@
-"""Why PyTorch's exporters failed, in their own words, without what they print after the reason."""
+"""Why an exporter failed, in its own words, without what it prints after the reason."""
 
 import re
 
