@@ -72,6 +72,7 @@ def export(
         op_histogram=found.op_histogram,
         layout=layout,
         min_runtime=versions.min_runtime(path.read_bytes()),
+        notes=from_torch.narrowed(model) if model.hub == "torch" else (),
     )
 
 
@@ -189,7 +190,8 @@ def _check_io(found: tflite_file.TfliteFile, recipe: Recipe, model: FloatModel) 
     """Refuse a file whose inputs or outputs are not what the recipe says."""
     layout = zip(found.inputs + found.outputs, model.inputs + model.outputs, strict=True)
     for spec, before in layout:
-        wanted = recipe.io if before.dtype == "float32" else before.dtype
+        kept = from_torch.NARROWED.get(before.dtype, before.dtype)
+        wanted = recipe.io if before.dtype == "float32" else kept
         if spec.dtype != wanted:
             raise ExportError(
                 f"got {spec.dtype} for tensor {spec.name} of the converted file, "

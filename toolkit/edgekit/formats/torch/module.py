@@ -298,7 +298,9 @@ def _float_model(
             for start in range(0, n, size):
                 rows = [part[start : start + size] for part in batch]
                 # Data comes as float32 where a card does not say otherwise.
-                fed = [torch.from_numpy(v.astype(s.dtype)) for v, s in zip(rows, inputs, strict=True)]
+                fed = [
+                    torch.from_numpy(v.astype(s.dtype)) for v, s in zip(rows, inputs, strict=True)
+                ]
                 parts.append([v.numpy() for _, v in named(module(*fed), source.ref)])
         return tuple(np.concatenate(rows) for rows in zip(*parts, strict=True))
 
