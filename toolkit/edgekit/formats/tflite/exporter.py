@@ -59,6 +59,7 @@ def export(
         raise ExportError(f"got recipe {recipe.name} for a {model.hub} model, expected fp32 first")
     elif model.hub == "torch":
         data, layout = from_torch.convert(model, card)
+        notes = from_torch.narrowed(model)
     else:
         data = _from_tensorflow(model)
     data = versions.corrected(patch.inlined(data))
@@ -216,7 +217,8 @@ def _check_io(found: tflite_file.TfliteFile, recipe: Recipe, model: FloatModel) 
     """Refuse a file whose inputs or outputs are not what the recipe says."""
     layout = zip(found.inputs + found.outputs, model.inputs + model.outputs, strict=True)
     for spec, before in layout:
-        wanted = recipe.io if before.dtype == "float32" else before.dtype
+        kept = from_torch.NARROWED.get(before.dtype, before.dtype)
+        wanted = recipe.io if before.dtype == "float32" else kept
         if spec.dtype != wanted:
             raise ExportError(
                 f"got {spec.dtype} for tensor {spec.name} of the converted file, "
