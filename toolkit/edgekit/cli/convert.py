@@ -33,6 +33,7 @@ def command(  # noqa: PLR0913, PLR0917 - a command line
     batch_max: options.BatchMax = 1,
     framework: options.Framework = None,
     weights: options.Weights = None,
+    signature: options.Signature = None,
     card: options.Card = None,
     input_shape: options.Input = None,
     seed: options.Seed = 0,
@@ -67,6 +68,7 @@ def command(  # noqa: PLR0913, PLR0917 - a command line
         framework=framework,
         for_format=profiles[0].formats[0],
         weights=weights,
+        signature=signature,
         card=card,
         inputs=parse_shapes(input_shape),
         download=download,
@@ -168,6 +170,7 @@ def _show(
     words = ["edgekit", "validate", str(path), "--target", target, "--data", data or "DATA"]
     words += ["--baseline", source.ref]
     words += ["--weights", source.weights] if source.weights else []
+    words += ["--signature", source.signature] if source.signature else []
     console.say(f"next: {shlex.join(words)}")
 
 

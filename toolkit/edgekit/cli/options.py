@@ -60,6 +60,9 @@ Framework = Annotated[
 Weights = Annotated[
     Path | None, typer.Option(help="Weights for a zoo name or factory: a state dict, .weights.h5.")
 ]
+Signature = Annotated[
+    str | None, typer.Option(help="The signature to take, of a SavedModel that has several.")
+]
 Card = Annotated[
     Path | None,
     typer.Option(help="A card (TOML or JSON) with preprocess and labels; default: the one beside."),

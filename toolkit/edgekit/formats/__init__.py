@@ -137,6 +137,15 @@ class Inspector(Protocol):
 
 
 @runtime_checkable
+class Signed(Protocol):
+    """An inspector of files that may hold several signatures."""
+
+    def inspect_signature(self, path: Path, signature: str | None) -> "Facts":
+        """Return what the file says, and of the signature its inputs, outputs and operators."""
+        ...
+
+
+@runtime_checkable
 class Describing(Protocol):
     """An inspector that also describes a model of its hub, alive in this process."""
 

@@ -1,5 +1,6 @@
 """From a model source to checked artifacts, through the cache."""
 
+import contextlib
 import threading
 from collections import defaultdict
 from collections.abc import Callable
@@ -205,9 +206,11 @@ def convert_all(
     attempts: list[Attempt], conversions: Conversions
 ) -> list[Converted | EdgekitError]:
     """Convert two at a time, and return what came of each. One that fails stops no other."""
-    # Prepared before the threads start: the samples are shared.
+    # Prepared before the threads start: the samples are shared. What is wrong with them is the
+    # answer of the attempts that want them.
     for attempt in attempts:
-        conversions.calibration(attempt.model, attempt.recipe)
+        with contextlib.suppress(DataError):
+            conversions.calibration(attempt.model, attempt.recipe)
 
     def attempt_one(attempt: Attempt) -> Converted | EdgekitError:
         try:
@@ -259,7 +262,7 @@ def cache_key(
     used = data.fingerprint if data else None
     return store.key_of(
         {
-            "source": [model.source.kind, model.source.sha256],
+            "source": [model.source.kind, model.source.sha256, model.source.signature],
             # Weights that are not given are drawn by the seed.
             "seed": None if model.source.is_trained else settings.seed,
             "card": model.card.deciding(formats.exporter(name).TEXTS),

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from edgekit import formats
+from edgekit.core.artifact import ModelSource
 from edgekit.core.card import ModelCard
 from edgekit.errors import UsageError
 from edgekit.sources import cards, resolve
@@ -18,6 +19,7 @@ def open_model(  # noqa: PLR0913 - what may be said of one model
     framework: str | None = None,
     for_format: str = "tflite",
     weights: Path | None = None,
+    signature: str | None = None,
     card: Path | None = None,
     inputs: Shapes = (),
     fallback: ModelCard | None = None,
@@ -28,7 +30,8 @@ def open_model(  # noqa: PLR0913 - what may be said of one model
     Paths are relative to `root`: the folder of the file that has them. `inputs` are the shapes of
     one sample, in NHWC order, and replace the card's. A zoo name without `framework` takes the one
     that `for_format` is made from most directly. `fallback` is the card where the model has none:
-    that of a file made from it. Nothing comes from the network without `download`.
+    that of a file made from it. `signature` chooses one of a SavedModel's. Nothing comes from the
+    network without `download`.
 
     Raises as `resolve` does, and `UsageError` for a wrong card.
     """
@@ -37,6 +40,8 @@ def open_model(  # noqa: PLR0913 - what may be said of one model
     source = resolve.resolve(
         ref, root=root, framework=framework, weights=weights, download=download
     )
+    if signature is not None:
+        source = with_signature(source, signature)
     found = cards.card_of(source, root / card if card else None) or fallback
     warnings: tuple[str, ...] = ()
     if found is None:
@@ -49,6 +54,17 @@ def open_model(  # noqa: PLR0913 - what may be said of one model
     elif inputs:
         found = found.model_copy(update={"input_shape": (), "input_shapes": inputs})
     return Model(source, found, warnings=warnings)
+
+
+def with_signature(source: ModelSource, signature: str) -> ModelSource:
+    """Return the source of one signature. Raises `UsageError` for a model that has none."""
+    loader = formats.loader(source.kind)
+    if source.factory or not isinstance(loader, formats.Foldered):
+        raise UsageError(
+            f"got --signature {signature} for {source.ref}, which has no signatures",
+            "leave it out; a SavedModel folder has them",
+        )
+    return source.model_copy(update={"signature": signature})
 
 
 def parse_shapes(texts: list[str] | None) -> Shapes:

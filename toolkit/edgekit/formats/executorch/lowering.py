@@ -16,10 +16,11 @@ import numpy as np
 
 from edgekit.core.artifact import Exported, FloatModel, Share
 from edgekit.core.card import ModelCard
+from edgekit.core.reason import reason
 from edgekit.core.recipe import Recipe
 from edgekit.core.tensor import Arrays, TensorSpec
 from edgekit.errors import EdgekitError, ExportError
-from edgekit.formats.aten import prepare, reasons
+from edgekit.formats.aten import prepare
 from edgekit.formats.executorch import edge_passes, explain, int8_io, kernels, metadata
 
 # As many as the pipeline holds a file against its float model on.
@@ -139,7 +140,7 @@ class _Work:
                 raise
             raise ExportError(
                 f"got a model that cannot be exported for batches of 1 to {self.recipe.batch_max}: "
-                f"{reasons.reason(error)}",
+                f"{reason(error)}",
                 "make it take any batch (in a .pt2: dynamic_shapes), or leave the largest at 1",
             ) from error
 
@@ -212,7 +213,11 @@ class _Work:
             return
         samples = self._representative()
         for i in range(len(samples[0])):
-            yield tuple(torch.from_numpy(np.array(values[i : i + 1])) for values in samples)
+            # Data comes as float32 where a card does not say otherwise, for whole numbers too.
+            yield tuple(
+                torch.from_numpy(values[i : i + 1].astype(spec.dtype))
+                for values, spec in zip(samples, self.inputs, strict=True)
+            )
 
     def _lower(self, program: Any, path: Path) -> tuple[dict[str, int], Share]:
         from executorch.devtools.backend_debug import get_delegation_info

@@ -9,6 +9,7 @@ from edgekit.core.artifact import FloatModel, ModelSource
 from edgekit.core.card import ModelCard
 from edgekit.core.tensor import Arrays, Layout, TensorSpec
 from edgekit.errors import ModelLoadError
+from edgekit.formats.tflite import file as tflite_file
 from edgekit.formats.tflite import plain
 
 SUFFIXES = (".tflite",)
@@ -54,6 +55,7 @@ def load(source: ModelSource, card: ModelCard, *, trust: bool, seed: int = 0) ->
         predict=predict,
         layout=LAYOUT,
         notes=notes,
+        limits=tflite_file.described(data).limits,
     )
 
 
