@@ -108,8 +108,11 @@ def windows(length: int, rate: int, shape: tuple[int, ...]) -> Inputs:
     return make
 
 
-def streamed(states: dict[str, str], shape: tuple[int, ...], length: int) -> Inputs:
-    """Return windows in a row, each with the states that the file gives after the one before."""
+def streamed(states: dict[str, str], shape: tuple[int, ...], length: int, **numbers: int) -> Inputs:
+    """Return windows in a row, each with the states that the file gives after the one before.
+
+    `numbers` are inputs of one whole number each.
+    """
 
     def make(sources: Sources, n: int, seed: int) -> Arrays:
         import onnxruntime
@@ -119,6 +122,7 @@ def streamed(states: dict[str, str], shape: tuple[int, ...], length: int) -> Inp
         now = {name: np.zeros(shape, np.float32) for name in states}
         start = int(np.random.default_rng(seed).integers(0, len(sources.speech)))
         sound = np.roll(sources.speech, -start)
+        given_numbers = {name: np.array(value, np.int64) for name, value in numbers.items()}
         step, found = length - 64, {name: [] for name in ("x", *states)}
         for i in range(4 * n):
             window = np.take(sound, range(i * step, i * step + length), mode="wrap")[None]
@@ -127,9 +131,11 @@ def streamed(states: dict[str, str], shape: tuple[int, ...], length: int) -> Inp
                 for name, value in now.items():
                     found[name].append(value)
             first = session.get_inputs()[0].name
-            given = dict(zip(names, session.run(None, {first: window, **now}), strict=True))
+            fed = {first: window, **now, **given_numbers}
+            given = dict(zip(names, session.run(None, fed), strict=True))
             now = {name: given[after] for name, after in states.items()}
-        return {name: np.stack(values).astype(np.float32) for name, values in found.items()}
+        arrays = {name: np.stack(values).astype(np.float32) for name, values in found.items()}
+        return arrays | {name: np.full((n, 1), value) for name, value in numbers.items()}
 
     return make
 
@@ -157,7 +163,8 @@ FILES = (
          streamed({"state": "stateN"}, (2, 1, 128), 576), "speech, with the states of the stream",
          ("576",)),
     File("silero-vad", f"{SILERO}/silero_vad.onnx",
-         streamed({"state": "stateN"}, (2, 1, 128), 576), "", ("576", "2,1,128")),
+         streamed({"state": "stateN"}, (2, 1, 128), 576, sr=16000),
+         "speech, with the states of the stream", ("576", "2,1,128")),
     File("magika", "magika/models/standard_v3_3/model.onnx", text_bytes, "files of this project"),
     File("basic-pitch", "basic_pitch/saved_models/icassp_2022/nmp.onnx",
          windows(43844, 22050, (43844, 1)), "speech"),
@@ -255,11 +262,13 @@ def reference(path: Path, inputs: Arrays) -> list[np.ndarray]:
         import onnxruntime
 
         session = onnxruntime.InferenceSession(str(path))
-        names = [value.name for value in session.get_inputs()]
+        values = session.get_inputs()
         rows = [
-            session.run(None, {names[0]: x[None], **dict(zip(names[1:], more, strict=True))})
-            for x, *more in zip(*inputs.values(), strict=True)
-        ]
+            session.run(None, {value.name: given.reshape(given.shape if value.shape else ())
+                               if i else given[None]
+                               for i, (value, given) in enumerate(zip(values, row, strict=True))})
+            for row in zip(*inputs.values(), strict=True)
+        ]  # fmt: skip
     else:
         from ai_edge_litert.interpreter import Interpreter
 

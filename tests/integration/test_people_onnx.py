@@ -146,6 +146,33 @@ def test_bytes_stay_bytes_in_every_file(edgekit):
     assert [file["artifact"]["inputs"][0]["dtype"] for file in answer["files"]] == ["uint8"] * 4
 
 
+def test_the_cost_of_channels_first_is_said_and_the_hint_takes_it_away(edgekit):
+    nodes = [node("Conv", "x w", "c"), node("Relu", "c", "r"), node("GlobalAveragePool", "r", "p"),
+             node("Flatten", "p", "y")]  # fmt: skip
+    border = {"x": (FLOAT, ["n", 3, 8, 8])}, {"y": (FLOAT, ["n", 4])}
+    made(edgekit.cwd / "m.onnx", nodes, *border, {"w": normal(4, 3, 3, 3)})
+    done, answer = convert(edgekit, "m.onnx", "-t", "tflite")
+    artifact = answer["files"][0]["artifact"]
+    moves = artifact["op_histogram"]["TRANSPOSE"]
+    assert f"the file has {moves} TRANSPOSE, and --layout nhwc" in " ".join(artifact["notes"])
+    images = RNG.integers(0, 256, (80, 8, 8, 3)).astype(np.uint8)
+    np.savez(edgekit.cwd / "d.npz", inputs=images, labels=RNG.integers(0, 4, 80))
+    more = ("--layout", "nhwc", "--data", "d.npz", "--calibration", "7", "-q", "int8")
+    done, answer = convert(edgekit, "m.onnx", "-t", "tflite", *more)
+    assert done.returncode == 0, done.stderr
+    artifact = answer["files"][0]["artifact"]
+    assert artifact["inputs"][0]["shape"] == [1, 8, 8, 3]
+    assert "TRANSPOSE" not in artifact["op_histogram"]
+    assert artifact["parity"]["sqnr_db"] > 25
+
+
+def test_layout_is_refused_for_what_is_no_image(edgekit):
+    limited(edgekit.cwd / "m.onnx")
+    done, answer = convert(edgekit, "m.onnx", "-t", "onnx", "--layout", "nhwc")
+    assert done.returncode == 2
+    assert "takes no images of 1 or 3 channels" in answer["error"]["message"]
+
+
 def test_open_sizes_take_inputs_and_a_wrong_one_is_named(edgekit):
     nodes = [node("Conv", "x w", "c"), node("GlobalAveragePool", "c", "p"),
              node("Flatten", "p", "f"), node("Concat", "f k", "y", axis=1)]  # fmt: skip
