@@ -74,10 +74,23 @@ def spelt_out(model: Any) -> Any:
     known = [onnx.helper.make_tensor_value_info(t.name, t.data_type, t.dims)
              for t in model.graph.initializer]  # fmt: skip
     typed = onnx.shape_inference.infer_shapes(model)
+    for node in nodes(typed):
+        if ("", node.op_type) in chosen:
+            _say_defaults(node, _entry(typed).version)
     typed.graph.value_info.extend(known)
     plain = onnx.inliner.inline_selected_functions(typed, chosen, inline_schema_functions=True)
     del plain.graph.value_info[:]
     return plain
+
+
+def _say_defaults(node: Any, opset: int) -> None:
+    """Write out the attributes that a node leaves to their defaults: the inliner knows none."""
+    import onnx
+
+    said = {attribute.name for attribute in node.attribute}
+    for name, known in onnx.defs.get_schema(node.op_type, opset).attributes.items():
+        if name not in said and known.default_value.type:
+            node.attribute.append(known.default_value)
 
 
 def _entry(model: Any) -> Any:
