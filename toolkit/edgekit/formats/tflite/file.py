@@ -16,8 +16,12 @@ from edgekit.formats.tflite.patch import IDENTIFIER, operator_name, tensor_type,
 
 # Types that floats are made smaller by, without a scale.
 SMALLER = {"float16", "bfloat16", "int4"}
-# Operators that keep an input's values, and the places of values and table in those that look up.
-KEEPING = {"CAST", "EXPAND_DIMS", "RESHAPE", "SQUEEZE"}
+# Operators that keep the values of the inputs at these places, and the places of values and table
+# in those that look up.
+KEEPING = {
+    "CAST": (0,), "EXPAND_DIMS": (0,), "RESHAPE": (0,), "SQUEEZE": (0,), "SELECT": (1, 2),
+    "SELECT_V2": (1, 2),
+}  # fmt: skip
 TABLES = {"GATHER": (1, 0), "EMBEDDING_LOOKUP": (0, 1)}
 
 
@@ -113,7 +117,7 @@ def _rows(graph: Any, codes: list[str], values: int) -> Iterator[int]:
             axis = getattr(operator.builtinOptions, "axis", 0)
             if shape is not None and len(shape):
                 yield int(shape[axis])
-        elif name in KEEPING and inputs[:1] == [values]:
+        elif values in [inputs[i] for i in KEEPING.get(name, ()) if i < len(inputs)]:
             yield from _rows(graph, codes, int(operator.outputs[0]))
 
 
