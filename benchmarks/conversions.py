@@ -163,6 +163,7 @@ def cell(row: Row, model: Model, form: str, recipe: str, work: Workspace) -> Cel
         "max_abs_difference": metrics["max_abs_difference"],
         "reference_max_abs": float(max(np.abs(values).max() for values in reference)),
         "agreement": metrics.get("agreement"),
+        "snr_db": metrics.get("snr"),
         "samples": measured.n,
         "of": "real samples",
     }

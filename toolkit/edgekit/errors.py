@@ -11,19 +11,22 @@ EXIT_INTERRUPTED = 130
 class EdgekitError(Exception):
     """An error meant for the user's eyes.
 
-    `message` reads "got X, expected Y"; `hint` names one action.
+    `message` reads "got X, expected Y"; `hint` names one action; `trace` is the file that has all
+    that a framework said of it, or "".
     """
 
     exit_code = 70
 
-    def __init__(self, message: str, hint: str = "") -> None:
+    def __init__(self, message: str, hint: str = "", trace: str = "") -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
+        self.trace = trace
 
     def record(self) -> dict[str, str]:
         """Return the error as plain data, to cross a process boundary or stand in a Run."""
-        return {"kind": type(self).__name__, "message": self.message, "hint": self.hint}
+        found = {"kind": type(self).__name__, "message": self.message, "hint": self.hint}
+        return {**found, "trace": self.trace} if self.trace else found
 
 
 class InternalError(EdgekitError):
@@ -99,4 +102,6 @@ KINDS: dict[str, type[EdgekitError]] = {
 def from_record(record: dict[str, str]) -> EdgekitError:
     """Rebuild the error that `EdgekitError.record` described; an unknown kind is a bug."""
     kind = KINDS.get(record.get("kind", ""), InternalError)
-    return kind(record.get("message", "no message"), record.get("hint", ""))
+    return kind(
+        record.get("message", "no message"), record.get("hint", ""), record.get("trace", "")
+    )

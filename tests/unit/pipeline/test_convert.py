@@ -41,6 +41,7 @@ NO_MAKERS = {
     "edgekit.pipeline.settle",
     "edgekit.sources.factories", "edgekit.system.packages",
     "edgekit.system.plugins", "edgekit.system.resources", "edgekit.system.store",
+    "edgekit.system.traces",
 }  # fmt: skip
 
 
@@ -84,9 +85,10 @@ def test_the_seed_counts_where_weights_are_drawn_by_it():
     assert key(chosen={"seed": 1}, is_trained=False) != key(is_trained=False)
 
 
-def test_data_and_what_is_chosen_of_it_count_where_they_calibrate():
-    usual = {"recipe": "int8", "on": data("one")}
-    assert key(on=data("one")) == key(on=data("other")) == key()
+@pytest.mark.parametrize("recipe", ["fp32", "int8"])
+def test_data_and_what_is_chosen_of_it_count_for_they_prove_the_file(recipe):
+    usual = {"recipe": recipe, "on": data("one")}
+    assert key(**usual) != key(recipe=recipe)
     changes = [{"on": data("other")}, {"chosen": {"seed": 1}}, {"chosen": {"skip_bad": True}}]
     assert len({key(**usual), *(key(**{**usual, **change}) for change in changes)}) == 4
 

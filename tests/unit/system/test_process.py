@@ -1,6 +1,7 @@
 import os
 import sys
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -9,7 +10,7 @@ from edgekit.system import process
 
 
 @pytest.fixture
-def call(assets, monkeypatch):
+def call(assets, monkeypatch, own_cache):
     monkeypatch.syspath_prepend(str(assets / "jobs"))
     import child_jobs
 
@@ -46,6 +47,12 @@ def test_a_death_is_an_error_of_the_callers_kind(call, job, message):
         call(job)
 
 
+def test_a_death_keeps_what_the_job_said(call):
+    with pytest.raises(ExportError) as caught:
+        call("crash")
+    assert "Segmentation fault" in Path(caught.value.trace).read_text()
+
+
 def test_a_hang_ends_at_the_time_limit(call):
     # Without the limit the job would end by itself, and with an answer.
     with pytest.raises(ExportError, match="no end within 0.4 s"):
@@ -70,7 +77,8 @@ def test_memory_is_limited(call):
 def test_a_bug_brings_its_traceback(call):
     with pytest.raises(InternalError, match="KeyError in bug") as caught:
         call("bug")
-    assert "Traceback" in caught.value.hint
+    assert "trace" in caught.value.hint
+    assert "Traceback" in Path(caught.value.trace).read_text()
 
 
 def test_a_full_disk_in_a_child_is_a_storage_error(call):

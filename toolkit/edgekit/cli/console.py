@@ -70,6 +70,8 @@ def error(problem: EdgekitError, *, as_json: bool) -> None:
     note(f"error: {problem.message}")
     if problem.hint:
         note(f"hint: {problem.hint}")
+    if problem.trace:
+        note(f"trace: {problem.trace}")
 
 
 def interrupted(*, as_json: bool) -> None:

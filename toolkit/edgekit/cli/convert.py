@@ -7,9 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from edgekit.cli import console, options
+from edgekit.errors import EdgekitError, ExportError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from edgekit.core.artifact import Artifact
+    from edgekit.core.run import Failure
     from edgekit.pipeline.convert import Converted
     from edgekit.pipeline.plan import Attempt
     from edgekit.pipeline.workspace import Settings
@@ -38,6 +42,7 @@ def command(  # noqa: PLR0913, PLR0917 - a command line
     ] = Path(),
     trust: options.Trust = False,
     download: options.Download = False,
+    allow_loss: options.AllowLoss = False,
     no_cache: options.NoCache = False,
     skip_bad: options.SkipBad = False,
     dry_run: options.DryRun = False,
@@ -45,10 +50,11 @@ def command(  # noqa: PLR0913, PLR0917 - a command line
 ) -> None:
     """Convert a model for one or more targets, by one or more recipes.
 
-    Each file is run once and held against the float model before it counts.
+    Each file is run once and held against the float model before it counts, on the data where
+    there is some, else on noise. A recipe that fails leaves the others standing.
     """
     from edgekit.pipeline import recipes, targets
-    from edgekit.pipeline.plan import check_possible, plan
+    from edgekit.pipeline.plan import check_possible, check_some_possible, plan
     from edgekit.pipeline.workspace import Settings
     from edgekit.sources.open import open_model, parse_shapes
 
@@ -71,8 +77,7 @@ def command(  # noqa: PLR0913, PLR0917 - a command line
     for profile in profiles:
         if not any(attempt.format in profile.formats for attempt in attempts):
             check_possible(chosen.source, profile.formats[0], asked[0])
-    for attempt in attempts:
-        check_possible(chosen.source, attempt.format, attempt.recipe)
+    check_some_possible(attempts)
     for line in (*chosen.warnings, *chosen.untrained):
         console.note(f"warning: {line}")
     if any(recipe.is_calibrated for recipe in asked):
@@ -80,25 +85,38 @@ def command(  # noqa: PLR0913, PLR0917 - a command line
     if dry_run:
         _show_plan(attempts, output, as_json)
         return
-    settings = Settings(seed=seed, trust=trust, use_cache=not no_cache, skip_bad=skip_bad)
-    files = _convert(attempts, settings, data, output)
-    last = files[-1][1].artifact.format
-    named = zip(dict.fromkeys(target), profiles, strict=True)
-    ref = next(ref for ref, profile in named if last in profile.formats)
-    _show(files, ref, data, as_json)
+    settings = Settings(seed=seed, trust=trust, skip_bad=skip_bad, allow_loss=allow_loss)
+    settings = settings._replace(use_cache=not no_cache)
+    files, failed = _convert(attempts, settings, data, output)
+    made = {each.artifact.format for _, each in files}
+    named = dict(zip(dict.fromkeys(target), profiles, strict=True))
+    ref = next(r for r, profile in named.items() if files[-1][1].artifact.format in profile.formats)
+    _show(files, failed, ref, data, as_json)
+    lost = {failure.format for failure in failed}
+    if any(lost & set(p.formats) and not made & set(p.formats) for p in profiles):
+        raise typer.Exit(ExportError.exit_code)
 
 
 def _convert(
     attempts: "list[Attempt]", settings: "Settings", data: str | None, output: Path
-) -> "list[tuple[Path, Converted]]":
-    """Convert all, then write them all, so that a failure leaves nothing behind."""
-    from edgekit.pipeline.convert import Conversions, file_name
+) -> "tuple[list[tuple[Path, Converted]], list[Failure]]":
+    """Convert all, then write what was made; return it, and what failed.
+
+    Raises the first error where nothing was made.
+    """
+    from edgekit.pipeline.convert import Conversions, convert_all, file_name
+    from edgekit.pipeline.steps import Findings, record_all
     from edgekit.pipeline.workspace import workspace
     from edgekit.system import store
 
     with console.steps() as step, workspace(settings, step, data) as work:
-        conversions = Conversions.of(work)
-        done = [conversions.convert(a.model, a.format, a.recipe) for a in attempts]
+        results = convert_all(attempts, Conversions.of(work))
+        done = [each for each in results if not isinstance(each, EdgekitError)]
+        found = Findings()
+        record_all(attempts, results, found)
+        for error in results if not done else ():
+            assert isinstance(error, EdgekitError)
+            raise error
         written: list[tuple[Path, Converted]] = []
         staged: dict[Path, bytes | Path] = {}
         for made in done:
@@ -108,11 +126,15 @@ def _convert(
             staged[path.with_name(f"{path.name}.artifact.json")] = record.to_json().encode()
             written.append((path, made))
         store.write_all(staged)
-    return written
+    return written, found.failures
 
 
 def _show(
-    files: "list[tuple[Path, Converted]]", target: str, data: str | None, as_json: bool
+    files: "list[tuple[Path, Converted]]",
+    failed: "list[Failure]",
+    target: str,
+    data: str | None,
+    as_json: bool,
 ) -> None:
     if as_json:
         entries = [
@@ -120,7 +142,8 @@ def _show(
              "artifact": made.artifact.model_dump(mode="json")}
             for path, made in files
         ]  # fmt: skip
-        console.document({"files": entries})
+        failures = [failure.model_dump(mode="json") for failure in failed]
+        console.document({"files": entries, "failures": failures})
         return
     from edgekit.core.table import size
 
@@ -131,8 +154,14 @@ def _show(
         )
         if made.artifact.min_runtime:
             console.say(f"note: runs on TensorFlow Lite {made.artifact.min_runtime} and later")
-        for line in made.artifact.notes:
+        for line in (*_borders(made.artifact), *made.artifact.notes):
             console.say(f"note: {line}")
+        if made.artifact.parity and made.artifact.parity.shortfall:
+            console.say(f"note: kept by --allow-loss: {made.artifact.parity.shortfall}")
+    for failure in failed:
+        console.say(f"not made: {failure.format} {failure.recipe}: {failure.error.message}")
+        if failure.error.hint:
+            console.say(f"  hint: {failure.error.hint}")
     path, made = files[-1]
     source = made.artifact.source
     if made.artifact.parity is None:
@@ -145,12 +174,21 @@ def _show(
     console.say(f"next: {shlex.join(words)}")
 
 
+def _borders(artifact: "Artifact") -> "Iterator[str]":
+    """Say what the app has to hand over and gets back where it is not float32."""
+    for side, specs in (("takes", artifact.inputs), ("gives", artifact.outputs)):
+        for spec in specs:
+            if spec.dtype != "float32":
+                yield f"{side} {spec.name}: {spec.in_words()}"
+
+
 def _parity(artifact: "Artifact") -> str:
     parity = artifact.parity
     if parity is None:
         return "not run: this format runs on its device only"
+    ratio = f" ({parity.sqnr_db:.1f} dB)" if parity.sqnr_db is not None else ""
     return (
-        f"differs from the float model by at most {parity.max_abs_difference:.2g} "
+        f"differs from the float model by at most {parity.max_abs_difference:.2g}{ratio} "
         f"on {parity.samples} samples of {parity.inputs_from}"
     )
 

@@ -109,6 +109,12 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on s
 Trust = Annotated[
     bool, typer.Option("--trust", help="Allow the model file to run its own code when loaded.")
 ]
+AllowLoss = Annotated[
+    bool,
+    typer.Option(
+        "--allow-loss", help="Keep files that lose more than their recipe promises; rows say so."
+    ),
+]
 NoCache = Annotated[
     bool, typer.Option("--no-cache", help="Convert again, and leave the cache alone.")
 ]

@@ -24,7 +24,7 @@ def command_line() -> str:
 
 def exit_code(run: Run) -> int:
     """Return the code that a Run ends with: a broken chain weighs more than a failed verdict."""
-    if run.failures:
+    if run.unserved or (run.failures and not run.artifacts):
         return ExportError.exit_code
     if any(measured.error for measured in run.measurements):
         return RuntimeFailedError.exit_code
@@ -45,6 +45,8 @@ def show(run: Run, folder: Path, *, as_json: bool, following: Sequence[str] = ()
                 f"not made: {failure.model} {failure.format} {failure.recipe}: "
                 f"{failure.error.message}"
             )
+            if failure.error.hint:
+                console.say(f"  hint: {failure.error.hint}")
         for measured in run.measurements:
             if measured.error:
                 label = run.artifact(measured.artifact_sha256).label

@@ -10,11 +10,12 @@ from edgekit.cli import console, options
 EXAMPLE = "Example: edgekit run edgekit.toml"
 
 
-def command(
+def command(  # noqa: PLR0913, PLR0917 - a command line
     config: Annotated[Path, typer.Argument(help="The file that says what to do.")] = Path(
         "edgekit.toml"
     ),
     data: options.Data = None,
+    allow_loss: options.AllowLoss = False,
     no_cache: options.NoCache = False,
     trust: options.Trust = False,
     dry_run: options.DryRun = False,
@@ -31,6 +32,8 @@ def command(
         # On the command line a path is relative to where the user is, not to the file.
         section = settings.data.model_copy(update={"source": located(data, Path.cwd())})
         settings = settings.model_copy(update={"data": section})
+    if allow_loss:
+        settings = settings.model_copy(update={"allow_loss": True})
     if dry_run:
         lines = plan_lines(settings, config.parent)
         if as_json:

@@ -77,14 +77,18 @@ class Share(Noun):
 class Parity(Noun):
     """The exported file against the float model, run once in a child process before it counts.
 
-    `agreement` is the share of samples with the same largest output, for rows of scores.
+    `agreement` is the share of samples with the same largest output, for rows of scores; `sqnr_db`
+    the signal to quantization noise ratio of the worst output. `inputs_from` is data, calibration
+    or noise; `shortfall` says where the file is worse than its recipe promises, "" where it is not.
     """
 
     samples: int
     max_abs_difference: float
     reference_max_abs: float
+    sqnr_db: float | None = None
     agreement: float | None = None
     inputs_from: str
+    shortfall: str = ""
 
 
 class Artifact(Noun):

@@ -57,6 +57,7 @@ class ErrorRecord(Noun):
     kind: str
     message: str
     hint: str = ""
+    trace: str = ""
 
 
 class Measurement(Noun):

@@ -23,6 +23,9 @@ class Recipe(Noun):
     weight as an index (uint4) into a table of 16 values. With `batch_max` over 1 the file takes any
     batch of 1 to `batch_max` samples. `exact_cpu` says that the file is for CPUs that add int8
     products exactly; it is set only where a format's files differ by that, and is the target's.
+
+    What a file has to keep to be one: a signal to quantization noise ratio of `min_sqnr_db` in
+    each output, and differences of at most `max_difference` of its largest value, where given.
     """
 
     name: Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]+$")]
@@ -36,6 +39,8 @@ class Recipe(Noun):
     calibration_seed: int = 0
     batch_max: int = Field(default=1, ge=1)
     exact_cpu: bool = False
+    min_sqnr_db: float = Field(default=15.0, ge=0, le=200)
+    max_difference: float | None = Field(default=None, gt=0)
 
     @property
     def label(self) -> str:

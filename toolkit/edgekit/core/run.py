@@ -69,6 +69,21 @@ class Run(Noun):
             raise ValueError(msg)
         return self
 
+    @property
+    def unserved(self) -> tuple[str, ...]:
+        """Return the targets for which a model was to be converted, and nothing came out of it."""
+        return tuple(
+            target.id
+            for target in self.targets
+            if any(self._is_left(f, target) for f in self.failures)
+        )
+
+    def _is_left(self, failure: Failure, target: Target) -> bool:
+        made = {(a.card.name if a.card else "", a.format) for a in self.artifacts}
+        return failure.format in target.formats and not any(
+            (failure.model, name) in made for name in target.formats
+        )
+
     def artifact(self, sha256: str) -> Artifact:
         """Return the artifact with `sha256`. Raises `KeyError` where there is none."""
         for artifact in self.artifacts:

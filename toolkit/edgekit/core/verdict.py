@@ -77,6 +77,7 @@ def judge(target: Target, artifact: Artifact, measurements: Iterable[Measurement
     budgets = target.budgets
     if budgets.size_bytes:
         checks.append(_bound("size_bytes", "bytes", artifact.size_bytes, budgets.size_bytes))
+    checks.extend(_promise(artifact))
     checks.extend(_kind_of_cpu(target, artifact, evidence))
     checks.extend(_accuracy(target, artifact, evidence))
     checks.extend(_device_only(target, evidence))
@@ -127,6 +128,13 @@ def _ran(target: Target, evidence: Evidence) -> Check:
         return Check(name="runs", status=Status.FAIL, grade=best.grade, why=best.error.message)
     got = f"{best.runtime} {best.runtime_version}"
     return Check(name="runs", status=Status.PASS, got=got, grade=best.grade)
+
+
+def _promise(artifact: Artifact) -> Iterator[Check]:
+    """Never pass a file that its user kept though it loses more than its recipe promises."""
+    if artifact.parity and artifact.parity.shortfall:
+        why = f"kept by --allow-loss: {artifact.parity.shortfall}"
+        yield Check(name="parity", status=Status.UNDECIDED, got=artifact.parity.sqnr_db, why=why)
 
 
 def _kind_of_cpu(target: Target, artifact: Artifact, evidence: Evidence) -> Iterator[Check]:

@@ -10,7 +10,7 @@ from edgekit import runtimes
 from edgekit.core.measurement import Grade
 from edgekit.devices import Answer, Request
 from edgekit.errors import RuntimeFailedError, UsageError
-from edgekit.system import packages, process, store
+from edgekit.system import packages, process, store, traces
 from edgekit.system.plugins import ROOT
 
 RUNNER_MAIN = (
@@ -59,7 +59,8 @@ class Local:
         except process.JobDied as died:
             raise RuntimeFailedError(
                 f"got {died.reason} while running {request.model.name} in {request.runtime}",
-                died.log.strip()[-600:] or "the file converts, but would crash on a device too",
+                "it would end so on a device too: try another recipe or format",
+                traces.keep(died.log),
             ) from died
         return _read(answer, request)
 

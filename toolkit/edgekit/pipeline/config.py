@@ -79,13 +79,17 @@ class PackageSection(Noun):
 
 
 class RunConfig(Noun):
-    """The whole file. Paths in it are relative to the file's folder."""
+    """The whole file. Paths in it are relative to the file's folder.
+
+    With `allow_loss` files that lose more than their recipe promises are kept, and judged.
+    """
 
     name: str = "run"
     output: str = "runs"
     seed: int = Field(default=0, ge=0, lt=2**32)
     threads: int = Field(default=1, ge=1)
     latency_runs: int = Field(default=200, ge=1)
+    allow_loss: bool = False
     targets: tuple[str, ...] = Field(min_length=1)
     recipes: tuple[str, ...] = Field(default=("fp32", "int8"), min_length=1)
     data: DataSection

@@ -1,7 +1,10 @@
 """From a model source to checked artifacts, through the cache."""
 
+import contextlib
 import threading
 from collections import defaultdict
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -9,7 +12,7 @@ from pydantic import ValidationError
 
 from edgekit import formats
 from edgekit.core.artifact import Artifact, ModelSource, Parity
-from edgekit.core.dataset import Dataset
+from edgekit.core.dataset import Dataset, split
 from edgekit.core.recipe import Recipe
 from edgekit.errors import (
     DataError,
@@ -19,14 +22,17 @@ from edgekit.errors import (
     UsageError,
 )
 from edgekit.pipeline import jobs, recipes
-from edgekit.pipeline.messages import Export, ExportedFile
-from edgekit.pipeline.parity import check_parity
-from edgekit.pipeline.plan import base_of, check_possible
+from edgekit.pipeline.messages import Export, ExportedFile, Inputs
+from edgekit.pipeline.parity import check_parity, check_promise
+from edgekit.pipeline.plan import Attempt, base_of, check_possible
 from edgekit.pipeline.samples import Samples
 from edgekit.pipeline.settle import settled
 from edgekit.pipeline.workspace import Parts, Settings, Step, Update, Workspace
 from edgekit.sources.model import Model, hub_of
 from edgekit.system import packages, plugins, process, store
+
+# Conversions are mostly one core each, and hold a framework in memory each.
+PARALLEL_EXPORTS = 2
 
 # The code that makes a file, or decides whether it counts. What runs, judges, reports and packages
 # it afterwards makes no other file of it.
@@ -37,6 +43,7 @@ MAKERS = (
     "pipeline/convert.py",
     "pipeline/jobs.py",
     "pipeline/messages.py",
+    "pipeline/noise.py",
     "pipeline/parity.py",
     "pipeline/plan.py",
     "pipeline/samples.py",
@@ -92,11 +99,7 @@ class Conversions:
         Raises `ExportError` where it cannot be made, crashes, or computes something else.
         """
         check_possible(model.source, name, recipe)
-        if recipe.is_calibrated and self.parts is None:
-            raise UsageError(
-                f"got no representative dataset, expected one for recipe {recipe.name}",
-                "give --data, or choose dynamic-int8, which needs none",
-            )
+        self._check_data(recipe)
         model = settled(model, self.settings, self.step)
         data = self.parts.dataset if self.parts else None
         key = cache_key(model, name, recipe, data, self.settings)
@@ -104,16 +107,22 @@ class Conversions:
             made = self._made.get(key)
             if made is None and self.settings.use_cache:
                 made = _whole(store.cached(key))
-            if made is not None:
-                return _read(made, model, from_cache=key not in self._made)
-            self._made[key] = self._export(model, name, recipe, key)
-            return _read(self._made[key], model, from_cache=False)
+            is_new = made is None
+            if made is None:
+                made = self._export(model, name, recipe, key)
+            done = _read(made, model, from_cache=not is_new and key not in self._made)
+            # A file in the cache may have been kept for somebody who allowed its loss.
+            check_promise(done.artifact.parity, recipe, allow_loss=self.settings.allow_loss)
+            self._made[key] = made
+            return done
 
     def calibration(self, model: Model, recipe: Recipe) -> Samples | None:
         """Return the representative dataset as `model` takes it, or None: the recipe takes none.
 
-        Raises `DataError` where there are fewer samples than the recipe wants.
+        Raises `UsageError` where there is no data, and `DataError` where there are fewer samples
+        than the recipe wants.
         """
+        self._check_data(recipe)
         if not recipe.is_calibrated or self.parts is None:
             return None
         wanted = recipe.calibration_n
@@ -124,6 +133,13 @@ class Conversions:
                 f"repair the bad ones, or give --calibration {samples.n}",
             )
         return samples
+
+    def _check_data(self, recipe: Recipe) -> None:
+        if recipe.is_calibrated and self.parts is None:
+            raise UsageError(
+                f"got no representative dataset, expected one for recipe {recipe.name}",
+                "give --data, or choose dynamic-int8, which needs none",
+            )
 
     def _export(self, model: Model, name: str, recipe: Recipe, key: str) -> Path:
         """Export in a child process, check the file, and return its folder in the cache."""
@@ -137,12 +153,23 @@ class Conversions:
                 format=name,
                 recipe=recipe,
                 calibration=self.parts.inputs(samples) if self.parts and samples else None,
+                samples=self._real(base) if samples is None else None,
                 folder=made,
             )
             answer = _exported(question, self.settings.limits(), update)
             parity = check_parity(answer, formats.exporter(name).RUNTIME, recipe, model.card)
+            check_promise(parity, recipe, allow_loss=self.settings.allow_loss)
             artifact = _artifact(model, name, recipe, key, answer, parity)
         return self._keep(answer.file, artifact, key)
+
+    def _real(self, model: Model) -> Inputs | None:
+        """Return a few samples of the data, where there are any, to hold the file against."""
+        if self.parts is None:
+            return None
+        there = len(split(self.parts.dataset, self.settings.seed).calibration)
+        n = min(there, jobs.PARITY_SAMPLES)
+        few = self.parts.part("calibration", model.card, model.layout, n) if n else None
+        return self.parts.inputs(few) if few else None
 
     def _base(self, model: Model, name: str, recipe: Recipe) -> Model:
         """Return what the exporter starts from: the model, or the file that this derives from."""
@@ -175,6 +202,44 @@ class Conversions:
         return fresh
 
 
+def convert_all(
+    attempts: list[Attempt], conversions: Conversions
+) -> list[Converted | EdgekitError]:
+    """Convert two at a time, and return what came of each. One that fails stops no other."""
+    # Prepared before the threads start: the samples are shared. What is wrong with them is the
+    # answer of the attempts that want them.
+    for attempt in attempts:
+        with contextlib.suppress(DataError):
+            conversions.calibration(attempt.model, attempt.recipe)
+
+    def attempt_one(attempt: Attempt) -> Converted | EdgekitError:
+        try:
+            return conversions.convert(attempt.model, attempt.format, attempt.recipe)
+        except EdgekitError as error:
+            return error
+
+    # The longest first, so that no core is left waiting for one of them at the end.
+    order = sorted(
+        attempts, key=lambda a: base_of(hub_of(a.model.source), a.format, a.recipe) is not None
+    )
+    results = _in_parallel(attempt_one, order)
+    by_attempt = dict(zip(map(id, order), results, strict=True))
+    return [by_attempt[id(attempt)] for attempt in attempts]
+
+
+def _in_parallel(
+    function: Callable[[Attempt], Converted | EdgekitError], items: list[Attempt]
+) -> list[Converted | EdgekitError]:
+    with ThreadPoolExecutor(PARALLEL_EXPORTS) as pool:
+        try:
+            return list(pool.map(function, items))
+        except BaseException:
+            # Ctrl-C: the threads wait for children, so the children end first.
+            pool.shutdown(wait=False, cancel_futures=True)
+            process.kill_all()
+            raise
+
+
 def _exported(question: Export, limits: process.Limits, update: Update) -> ExportedFile:
     """Run the export job. A crash before the model is loaded is the file's fault."""
     loaded = False
@@ -194,7 +259,7 @@ def cache_key(
     model: Model, name: str, recipe: Recipe, data: Dataset | None, settings: Settings
 ) -> str:
     """Return the content address of an artifact: a hash of everything that decides its bytes."""
-    used = data.fingerprint if data and recipe.is_calibrated else None
+    used = data.fingerprint if data else None
     return store.key_of(
         {
             "source": [model.source.kind, model.source.sha256, model.source.signature],

@@ -16,7 +16,7 @@ from edgekit.core import layout as layouts
 from edgekit.core import scoring
 from edgekit.core.artifact import FloatModel
 from edgekit.core.card import ModelCard, Trained
-from edgekit.core.tensor import Array, Arrays, TensorSpec
+from edgekit.core.tensor import Array, Arrays, quantize
 from edgekit.data import open_dataset
 from edgekit.errors import DataError, ExportError, ModelLoadError
 from edgekit.metrics import metric_of
@@ -35,6 +35,7 @@ from edgekit.pipeline.messages import (
     Train,
     TrainedFile,
 )
+from edgekit.pipeline.noise import noise
 from edgekit.sources.model import Loading
 from edgekit.system import packages, process
 
@@ -107,8 +108,9 @@ def export(ask: Export) -> ExportedFile:
     representative = _fitting(model, ask.calibration) if ask.calibration else None
     _check_shapes(model)
     _check_classes(model, card)
-    inputs = _parity_inputs(representative, model.inputs)
-    _predict(model, inputs, ask.folder, "parity_output")
+    inputs, inputs_from = _parity_inputs(ask, model)
+    # One sample at a time on both sides: what a model makes of a batch is another question.
+    _predict(model, inputs, ask.folder, "parity_output", batch=1)
     path = ask.folder / f"model{exporter.SUFFIX}"
     done = exporter.export(_as_hub(model, exporter.HUBS), ask.recipe, representative, path, card)
     names = tuple(spec.name for spec in model.inputs)
@@ -117,7 +119,9 @@ def export(ask: Export) -> ExportedFile:
         np.save(ask.folder / f"parity_input-{i}.npy", values)
     more = {"notes": (*model.notes, *done.notes), "input_names": names}
     exported = done.model_copy(update=more)
-    return ExportedFile(file=path, exported=exported, model_layout=model.layout)
+    return ExportedFile(
+        file=path, exported=exported, model_layout=model.layout, inputs_from=inputs_from
+    )
 
 
 def score(ask: Score) -> Scored:
@@ -164,11 +168,13 @@ def _arrays(paths: tuple[Path, ...]) -> Arrays:
     return tuple(np.load(path, mmap_mode="r") for path in paths)
 
 
-def _predict(model: FloatModel, inputs: Arrays, folder: Path, name: str) -> tuple[Path, ...]:
-    """Run the model on all samples, a batch at a time; write `name-<i>.npy` for each output."""
+def _predict(
+    model: FloatModel, inputs: Arrays, folder: Path, name: str, batch: int = PREDICT_BATCH
+) -> tuple[Path, ...]:
+    """Run the model on all samples, `batch` at a time; write `name-<i>.npy` for each output."""
     parts = [
-        model.predict(tuple(np.array(v[start : start + PREDICT_BATCH]) for v in inputs))
-        for start in range(0, len(inputs[0]), PREDICT_BATCH)
+        model.predict(tuple(np.array(v[start : start + batch]) for v in inputs))
+        for start in range(0, len(inputs[0]), batch)
     ]
     files = []
     for i, outputs in enumerate(zip(*parts, strict=True)):
@@ -177,29 +183,29 @@ def _predict(model: FloatModel, inputs: Arrays, folder: Path, name: str) -> tupl
     return tuple(files)
 
 
-def _parity_inputs(representative: Arrays | None, specs: tuple[TensorSpec, ...]) -> Arrays:
-    """Return real samples where there are some, else seeded noise in the usual range."""
-    if representative is not None:
-        return tuple(np.array(values[:PARITY_SAMPLES]) for values in representative)
-    rng = np.random.default_rng(0)
-    return tuple(_noise(rng, spec) for spec in specs)
-
-
-def _noise(rng: np.random.Generator, spec: TensorSpec) -> Array:
-    shape = (PARITY_SAMPLES, *spec.shape[1:])
-    if spec.dtype.startswith("float"):
-        return rng.uniform(-1, 1, shape).astype(spec.dtype)
-    # Whole numbers choose among things, such as words: two choices are always there.
-    return rng.integers(0, 2, shape).astype(spec.dtype)
+def _parity_inputs(ask: Export, model: FloatModel) -> tuple[Arrays, str]:
+    """Return what the file and its model are fed, and where it is from."""
+    real = ask.calibration or ask.samples
+    if real is None:
+        specs, card = model.inputs, ask.model.card
+        return noise(PARITY_SAMPLES, specs, model.limits, card, model.layout), "noise"
+    few = tuple(np.array(values[:PARITY_SAMPLES]) for values in _fitting(model, real))
+    return few, "calibration" if ask.calibration else "data"
 
 
 def _fitting(model: FloatModel, prepared: Inputs) -> Arrays:
-    """Return the prepared inputs in the model's order. Raises `DataError` where they do not fit."""
+    """Return the prepared inputs in the model's order and types.
+
+    Raises `DataError` where they do not fit, or are no whole numbers where the model takes such.
+    """
     arrays = _arrays(prepared.files)
     order = layouts.order_of(prepared.names, model.inputs)
     inputs = tuple(arrays[place] for place in order)
     _check_fit(model, inputs)
-    return inputs
+    return tuple(
+        values if values.dtype == spec.dtype else quantize(values, spec)
+        for values, spec in zip(inputs, model.inputs, strict=True)
+    )
 
 
 def _check_fit(model: FloatModel, inputs: Arrays) -> None:

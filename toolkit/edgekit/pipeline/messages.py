@@ -87,21 +87,29 @@ class Predicted(Noun):
 
 
 class Export(Noun):
-    """Export a model to `format` by `recipe`; `calibration` is the representative dataset."""
+    """Export a model to `format` by `recipe`; `calibration` is the representative dataset.
+
+    `samples` are real ones that the file is held against the model on, where there are any.
+    """
 
     model: Loading
     format: str
     recipe: Recipe
     calibration: Inputs | None
+    samples: Inputs | None
     folder: Path
 
 
 class ExportedFile(Noun):
-    """The file, what is known of it, and how images lie in the model it was made from."""
+    """The file, what is known of it, and how images lie in the model it was made from.
+
+    `inputs_from` says what both were fed: data, calibration or noise.
+    """
 
     file: Path
     exported: Exported
     model_layout: Layout
+    inputs_from: str
 
 
 class Score(Noun):

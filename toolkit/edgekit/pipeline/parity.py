@@ -1,24 +1,33 @@
-"""Parity: a fresh file held against the float model that it was made from, before it counts."""
+"""The proof after each conversion: the file is run, and held against its float model."""
+
+from pathlib import Path
 
 import numpy as np
 
 from edgekit import devices
 from edgekit.core import layout as layouts
+from edgekit.core import parity
 from edgekit.core.artifact import Parity
 from edgekit.core.card import ModelCard
+from edgekit.core.parity import Compared
 from edgekit.core.recipe import Recipe
-from edgekit.core.tensor import Array, Arrays, dequantize, quantize
+from edgekit.core.tensor import Array, Arrays, TensorSpec, dequantize, quantize
 from edgekit.devices import Request
 from edgekit.errors import ExportError, RuntimeFailedError
 from edgekit.pipeline.messages import ExportedFile
 from edgekit.system import process, store
 
-# Largest difference allowed from the float model, relative to its largest output. A float file
-# computes the same sums in another order; half precision has 11 bits. Quantized files are only
-# held to being finite here: what quantization costs is judged on real samples.
-TOLERANCE = {"fp32": 1e-3, "fp16": 5e-2}
-
 PARITY_SECONDS = 600
+# A file computes what its quantized graph does but for the order of sums and of roundings. What
+# lies below was made by the kernels, not by quantization.
+KERNELS_MIN_SQNR_DB = 15.0
+
+NO_FILE_HINT = "the runtime does not take what its converter made: try another recipe or format"
+NOISE_HINT = "seeded noise was fed for want of samples: give --data to hold it against real ones"
+LOSS_HINT = (
+    "give more or other representative samples, choose fp16 or dynamic-int8, or --allow-loss to "
+    "keep the file and have every row say so"
+)
 
 
 def check_parity(
@@ -26,11 +35,47 @@ def check_parity(
 ) -> Parity | None:
     """Run the file once on this machine and hold it against the float model's outputs.
 
-    Returns None for a format that has no runtime here. Raises `ExportError` for a file that does
-    not run, or computes something else.
+    Returns None for a format that has no runtime here; `Parity.shortfall` says where the file
+    falls short of its recipe. Raises `ExportError`, with the output named, for a file that does not
+    run, or is no model: other shapes, NaN, one answer for everything, other values from fp32.
     """
     if runtime is None:
         return None
+    outputs = _run(made, runtime)
+    exported, folder = made.exported, made.file.parent
+    floats = tuple(np.load(folder / f"parity_output-{i}.npy") for i in range(len(outputs)))
+    reference = layouts.outputs_laid_out(floats, made.model_layout, exported.layout, card)
+    compared = [
+        parity.compare(mine, wanted, spec, recipe, exported.layout)
+        for mine, wanted, spec in zip(outputs, reference, exported.outputs, strict=True)
+    ]
+    _check_broken(compared, exported.outputs, recipe, made.inputs_from)
+    _check_kernels(outputs, exported.outputs, folder)
+    ratios = [each.sqnr_db for each in compared if each.sqnr_db is not None]
+    return Parity(
+        samples=len(outputs[0]),
+        max_abs_difference=max(each.difference for each in compared),
+        reference_max_abs=max(each.scale for each in compared),
+        sqnr_db=min(ratios, default=None),
+        agreement=_agreement(outputs[0], reference[0]),
+        inputs_from=made.inputs_from,
+        shortfall=_first(compared, exported.outputs, "short"),
+    )
+
+
+def check_promise(found: Parity | None, recipe: Recipe, *, allow_loss: bool) -> None:
+    """Raise `ExportError` for a file worse than its recipe promises, unless the user allows it."""
+    if found is None or not found.shortfall or allow_loss:
+        return
+    noise = f"; {NOISE_HINT}" if found.inputs_from == "noise" else ""
+    raise ExportError(
+        f"got a file by {recipe.name} that does not keep the model's answers: {found.shortfall}",
+        LOSS_HINT + noise,
+    )
+
+
+def _run(made: ExportedFile, runtime: str) -> list[Array]:
+    """Return the file's outputs, as real values, for the samples that the float model was fed."""
     exported, folder = made.exported, made.file.parent
     fed = tuple(folder / f"fed-{i}.npy" for i in range(len(exported.inputs)))
     with store.writing(folder):
@@ -41,44 +86,48 @@ def check_parity(
     try:
         devices.open("local").run(request, folder, process.Limits(PARITY_SECONDS))
     except RuntimeFailedError as error:
-        raise ExportError(f"converted, but {error.message}", error.hint) from error
-    outputs = [dequantize(np.load(p), s) for p, s in zip(got, exported.outputs, strict=True)]
-    floats = tuple(np.load(folder / f"parity_output-{i}.npy") for i in range(len(outputs)))
-    reference = layouts.outputs_laid_out(floats, made.model_layout, exported.layout, card)
-    inputs_from = "calibration" if recipe.is_calibrated else "noise"
-    return _parity(outputs, reference, recipe, inputs_from)
+        raise ExportError(f"converted, but {error.message}", NO_FILE_HINT, error.trace) from error
+    return [dequantize(np.load(p), s) for p, s in zip(got, exported.outputs, strict=True)]
 
 
-def _parity(got: list[Array], reference: Arrays, recipe: Recipe, inputs_from: str) -> Parity:
-    """Compare output by output; the largest difference, and the largest value, count."""
-    allowed, worst, largest = TOLERANCE.get(recipe.scheme), 0.0, 0.0
-    for mine, wanted in zip(got, reference, strict=True):
-        if mine.shape != wanted.shape:
-            raise ExportError(f"got outputs {mine.shape} from the file, expected {wanted.shape}")
-        if not np.isfinite(mine).all():
+def _check_broken(
+    compared: list[Compared], specs: tuple[TensorSpec, ...], recipe: Recipe, inputs_from: str
+) -> None:
+    wrong = _first(compared, specs, "broken")
+    if wrong:
+        hint = "the converter changed what the model computes: try another recipe or format"
+        raise ExportError(
+            f"got a file by {recipe.name} that is not the model: {wrong}",
+            NOISE_HINT if inputs_from == "noise" else hint,
+        )
+
+
+def _check_kernels(outputs: list[Array], specs: tuple[TensorSpec, ...], folder: Path) -> None:
+    """Hold the file against its quantized graph as its exporter ran it, where it did."""
+    for i, (mine, spec) in enumerate(zip(outputs, specs, strict=True)):
+        file = folder / f"converted_output-{i}.npy"
+        wanted = np.load(file) if file.is_file() else None
+        if wanted is None or parity.is_whole(spec) or len(wanted) > len(mine):
+            continue
+        ratio = parity.sqnr_db(mine[: len(wanted)], wanted)
+        if ratio is not None and ratio < KERNELS_MIN_SQNR_DB:
             raise ExportError(
-                "got NaN or infinite values out of the converted file",
-                "the float model itself may give them; if not, try fp32",
+                f"got another output {spec.name} from the runtime's kernels than the quantized "
+                f"graph computes: {ratio:.1f} dB, expected at least {KERNELS_MIN_SQNR_DB:g} dB",
+                "an operator is wrong in the delegate: choose the format without it, or fp32",
             )
-        difference, scale = float(np.abs(mine - wanted).max()), float(np.abs(wanted).max())
-        if allowed is not None and difference > allowed * max(scale, 1e-6):
-            raise ExportError(
-                f"got a difference of {difference:.3g} from the float model on {len(mine)} "
-                f"samples, expected at most {allowed * scale:.3g} for {recipe.name}",
-                "the converter changed what the model computes; report the model's layers",
-            )
-        worst, largest = max(worst, difference), max(largest, scale)
-    return Parity(
-        samples=len(got[0]),
-        max_abs_difference=worst,
-        reference_max_abs=largest,
-        agreement=_agreement(got[0], reference[0]),
-        inputs_from=inputs_from,
-    )
 
 
-def _agreement(got: Array, reference: Array) -> float | None:
+def _first(compared: list[Compared], specs: tuple[TensorSpec, ...], what: str) -> str:
+    """Return in words what is wrong with the first output that has such a fault, with its name."""
+    for each, spec in zip(compared, specs, strict=True):
+        if words := getattr(each, what):
+            return f"output {spec.name} {words}"
+    return ""
+
+
+def _agreement(got: Array, reference: Arrays | Array) -> float | None:
     """Return the share of samples with the same largest output, or None for other outputs."""
     if got.ndim != 2 or got.shape[1] < 2:
         return None
-    return float((got.argmax(1) == reference.argmax(1)).mean())
+    return float((got.argmax(1) == np.asarray(reference).argmax(1)).mean())

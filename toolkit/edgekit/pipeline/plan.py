@@ -63,6 +63,21 @@ class Attempt:
     recipe: Recipe
 
 
+def check_some_possible(attempts: list[Attempt]) -> None:
+    """Raise the first `ExportError` where none of the attempts can be made."""
+    refused = [error for attempt in attempts if (error := _refused(attempt))]
+    if refused and len(refused) == len(attempts):
+        raise refused[0]
+
+
+def _refused(attempt: Attempt) -> ExportError | None:
+    try:
+        check_possible(attempt.model.source, attempt.format, attempt.recipe)
+    except ExportError as error:
+        return error
+    return None
+
+
 def plan(
     models: Iterable[Model], recipes: Iterable[Recipe], targets: Iterable[Target]
 ) -> list[Attempt]:

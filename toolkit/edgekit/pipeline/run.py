@@ -14,7 +14,7 @@ from edgekit.packaging.choose import Wish
 from edgekit.packaging.package import package
 from edgekit.pipeline import plan, recipes, runs, steps, targets
 from edgekit.pipeline.config import ModelSection, RunConfig
-from edgekit.pipeline.convert import Conversions
+from edgekit.pipeline.convert import Conversions, convert_all
 from edgekit.pipeline.measure import Bench
 from edgekit.pipeline.settle import settled
 from edgekit.pipeline.train import suffix_of, train, with_settings
@@ -40,6 +40,7 @@ def execute(
         skip_bad=config.data.skip_bad,
         threads=config.threads,
         latency_runs=config.latency_runs,
+        allow_loss=config.allow_loss,
     )
     profiles, recipes = _profiles(config, root), _recipes(config)
     models = _models(config, profiles, root)
@@ -54,7 +55,7 @@ def execute(
             _check_names(models)
             found = steps.Findings()
             attempts = plan.plan(models, recipes, profiles)
-            steps.convert_all(attempts, Conversions.of(work), found)
+            steps.record_all(attempts, convert_all(attempts, Conversions.of(work)), found)
             bench = Bench.of(work)
             steps.measure_all(models, profiles, bench, found, folder)
             run = steps.record(folder, found, profiles, bench, name=config.name, command=command)

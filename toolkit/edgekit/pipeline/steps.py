@@ -1,7 +1,5 @@
 """plan → load → export → measure → judge → record."""
 
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,15 +13,12 @@ from edgekit.core.target import Target
 from edgekit.core.tensor import Arrays
 from edgekit.core.verdict import Verdict, judge
 from edgekit.errors import EdgekitError
-from edgekit.pipeline.convert import Conversions, Converted, file_name
+from edgekit.pipeline.convert import Converted, file_name
 from edgekit.pipeline.labels import check_data
 from edgekit.pipeline.measure import Bench
-from edgekit.pipeline.plan import Attempt, base_of
-from edgekit.sources.model import Model, hub_of
-from edgekit.system import process, store
-
-# Conversions are mostly one core each, and hold a framework in memory each.
-PARALLEL_EXPORTS = 2
+from edgekit.pipeline.plan import Attempt
+from edgekit.sources.model import Model
+from edgekit.system import store
 
 
 @dataclass
@@ -38,39 +33,12 @@ class Findings:
     cached: int = 0
 
 
-def convert_all(attempts: list[Attempt], conversions: Conversions, found: Findings) -> None:
-    """Convert two at a time. One that fails is recorded, and the others go on."""
-    # Prepared before the threads start: the samples are shared.
-    for attempt in attempts:
-        conversions.calibration(attempt.model, attempt.recipe)
-
-    def attempt_one(attempt: Attempt) -> Converted | EdgekitError:
-        try:
-            return conversions.convert(attempt.model, attempt.format, attempt.recipe)
-        except EdgekitError as error:
-            return error
-
-    # The longest first, so that no core is left waiting for one of them at the end.
-    order = sorted(
-        attempts, key=lambda a: base_of(hub_of(a.model.source), a.format, a.recipe) is not None
-    )
-    results = _in_parallel(attempt_one, order)
-    by_attempt = dict(zip(map(id, order), results, strict=True))
-    for attempt in attempts:
-        _record(attempt, by_attempt[id(attempt)], found)
-
-
-def _in_parallel(
-    function: Callable[[Attempt], Converted | EdgekitError], items: list[Attempt]
-) -> list[Converted | EdgekitError]:
-    with ThreadPoolExecutor(PARALLEL_EXPORTS) as pool:
-        try:
-            return list(pool.map(function, items))
-        except BaseException:
-            # Ctrl-C: the threads wait for children, so the children end first.
-            pool.shutdown(wait=False, cancel_futures=True)
-            process.kill_all()
-            raise
+def record_all(
+    attempts: list[Attempt], results: list[Converted | EdgekitError], found: Findings
+) -> None:
+    """Note what came of each attempt: a file, or why there is none."""
+    for attempt, result in zip(attempts, results, strict=True):
+        _record(attempt, result, found)
 
 
 def _record(attempt: Attempt, result: Converted | EdgekitError, found: Findings) -> None:

@@ -35,7 +35,10 @@ def silent(label: str) -> Iterator[Update]:
 
 
 class Settings(NamedTuple):
-    """What the user chose for the whole job. `devices` are where files are run, the first first."""
+    """What the user chose for the whole job. `devices` are where files are run, the first first.
+
+    With `allow_loss` a file that keeps less of the model than its recipe promises is kept.
+    """
 
     seed: int = 0
     trust: bool = False
@@ -45,6 +48,7 @@ class Settings(NamedTuple):
     latency_runs: int = 200
     memory_bytes: int = process.MEMORY_BYTES
     devices: tuple[str, ...] = ("local",)
+    allow_loss: bool = False
 
     def limits(self, seconds: float = JOB_SECONDS) -> process.Limits:
         """Return what a child process of the job may use."""

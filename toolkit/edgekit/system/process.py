@@ -9,6 +9,7 @@ module imports the standard library only, and so does a child until its job impo
 import contextlib
 import ctypes
 import errno
+import faulthandler
 import gc
 import importlib
 import json
@@ -27,6 +28,7 @@ from pathlib import Path
 from typing import IO, NamedTuple, Protocol, Self, TypeVar, get_type_hints
 
 from edgekit.errors import EdgekitError, InternalError, StorageError, from_record
+from edgekit.system import traces
 
 
 class Message(Protocol):
@@ -46,7 +48,8 @@ Question = TypeVar("Question", bound=Message)
 Answer = TypeVar("Answer", bound=Message)
 
 PR_SET_PDEATHSIG = 1
-LOG_TAIL = 1500
+LAST_LINE = 500
+BUG_HINT = "a bug in edgekit: report it with the model's layers, and the trace"
 
 # How soon the end of a child is seen whose pipe another process holds open.
 POLL_S = 1.0
@@ -68,10 +71,14 @@ class Progress(NamedTuple):
 
 
 class _Reply(NamedTuple):
-    """The last line of a child: its answer as JSON, or the record of its error."""
+    """The last line of a child: its answer as JSON, or the record of its error.
+
+    `caused` says that something other than edgekit raised first, whose words the log has.
+    """
 
     value: str = ""
     error: dict[str, str] | None = None
+    caused: bool = False
 
 
 @dataclass(frozen=True)
@@ -103,7 +110,8 @@ def call(
     """Run `function` of a module with `question` in a child process and return its answer.
 
     An `EdgekitError` in the child is raised here as it was; a crash, a kill or the time limit
-    becomes `failure(message, hint)`, with the end of what the child printed.
+    becomes `failure(message, hint)`, with the last line that the child printed. What a framework
+    said is kept whole in a file, which the error names as its `trace`.
     """
     answer, answer_fd = os.pipe()
     job = f"{function.__module__}:{function.__qualname__}"
@@ -114,17 +122,28 @@ def call(
             os.close(answer_fd)
             answer_fd = -1
             result = _listen(child, answer, progress)
+            said = child.log() if result.caused else ""
     except JobDied as died:
-        hint = died.log.strip()[-LOG_TAIL:] or "no output; run with --traceback for more"
-        raise failure(f"got {died.reason} in {function.__name__}", hint) from died
+        said = _last_words(died.log)
+        error = failure(f"got {died.reason} in {function.__name__}{said}", "")
+        error.trace = traces.keep(died.log)
+        raise error from died
     finally:
         os.close(answer)
         if answer_fd >= 0:
             os.close(answer_fd)
     if result.error is not None:
-        raise from_record(result.error)
+        error = from_record(result.error)
+        error.trace = error.trace or traces.keep(said)
+        raise error
     kind: type[Answer] = get_type_hints(function)["return"]
     return kind.from_json(result.value)
+
+
+def _last_words(log: str) -> str:
+    """Return `: ` and the last line that a child printed before the list of where it died."""
+    lines = log.split("Fatal Python error", maxsplit=1)[0].strip().splitlines()
+    return f": {lines[-1][:LAST_LINE]}" if lines else ""
 
 
 def run_program(argv: list[str], limits: Limits, environment: dict[str, str]) -> None:
@@ -280,6 +299,7 @@ def _how_it_ended(code: int) -> str:
 def _main(job: str, answer_fd: int) -> None:
     global _answer_stream  # noqa: PLW0603 - one job per process
     _die_with_parent()
+    faulthandler.enable()
     # Exporters build millions of small objects that live on: looking for garbage among them at the
     # usual rate took a quarter of the time.
     gc.set_threshold(200_000, 20, 100)
@@ -290,7 +310,7 @@ def _main(job: str, answer_fd: int) -> None:
         reply = _Reply(_answered(getattr(importlib.import_module(module), name), asked))
     except EdgekitError as error:
         traceback.print_exc()
-        reply = _Reply(error=error.record())
+        reply = _Reply(error=error.record(), caused=error.__cause__ is not None)
     except MemoryError:
         limit = InternalError(f"got out of memory in {name}", "the job's limit was reached")
         reply = _Reply(error=limit.record())
@@ -298,9 +318,9 @@ def _main(job: str, answer_fd: int) -> None:
         traceback.print_exc()
         reply = _Reply(error=_storage_error(error, name).record())
     except Exception as error:  # noqa: BLE001 - the border of the process: all of it is recorded
-        text = traceback.format_exc()
-        bug = InternalError(f"{type(error).__name__} in {name}: {error}", text[-LOG_TAIL:])
-        reply = _Reply(error=bug.record())
+        traceback.print_exc()
+        bug = InternalError(f"{type(error).__name__} in {name}: {error}", BUG_HINT)
+        reply = _Reply(error=bug.record(), caused=True)
     _answer_stream.write(json.dumps(reply._asdict()) + "\n")
     _answer_stream.flush()
     # Frameworks keep threads that can hang or crash at exit; the answer is out, so leave at once.
@@ -322,7 +342,7 @@ def _storage_error(error: OSError, name: str) -> EdgekitError:
             f"got a full disk while writing{where} in {name}",
             "free some space; nothing half-written was left",
         )
-    return InternalError(f"{type(error).__name__} in {name}: {error}")
+    return InternalError(f"{type(error).__name__} in {name}: {error}", BUG_HINT)
 
 
 if __name__ == "__main__":

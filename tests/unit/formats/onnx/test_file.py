@@ -5,7 +5,7 @@ import pytest
 
 from edgekit.errors import ModelLoadError
 from edgekit.formats.onnx import file as onnx_file
-from edgekit.formats.onnx import inspector
+from edgekit.formats.onnx import inspector, prepare
 
 onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
@@ -32,14 +32,14 @@ def make(path, nodes=None, inputs=None, opset=17, constants=(), outputs=None):
 
 def refused(path, *texts, shape=None):
     with pytest.raises(ModelLoadError) as caught:
-        onnx_file.prepare(path, shape)
+        prepare.prepare(path, ((shape,),) if shape else ())
     for text in texts:
         assert text in caught.value.message
     assert caught.value.hint
 
 
 def test_the_batch_becomes_one_and_stays_open_in_the_original(tmp_path):
-    found = onnx_file.prepare(make(tmp_path / "m.onnx"))
+    found = prepare.prepare(make(tmp_path / "m.onnx"))
     assert found.inputs[0].shape == found.outputs[0].shape == (-1, 4)
     assert onnx_file.inputs_of(found.static)[0].shape == (1, 4)
     assert found.notes == ()
@@ -49,7 +49,7 @@ def test_a_batch_that_is_only_declared_is_fed_one_by_one(tmp_path):
     node = onnx.helper.make_node("Reshape", ["x", "s"], ["y"])
     shape = onnx.numpy_helper.from_array(np.array([1, 2, 2]), "s")
     path = make(tmp_path / "m.onnx", [node], constants=[shape], outputs={"y": [None] * 3})
-    found = onnx_file.prepare(path)
+    found = prepare.prepare(path)
     assert found.inputs[0].shape == (1, 4)
     assert found.outputs[0].shape == (1, 2, 2)
 
@@ -61,7 +61,7 @@ def test_constants_are_folded_to_standard_ops(tmp_path):
         helper.make_node("Reshape", ["x", "s"], ["r"]),
         helper.make_node("Relu", ["r"], ["y"]),
     ]
-    found = onnx_file.prepare(make(tmp_path / "m.onnx", nodes))
+    found = prepare.prepare(make(tmp_path / "m.onnx", nodes))
     assert set(onnx_file.op_histogram(found.static)) <= {"Reshape", "Relu"}
 
 
@@ -69,26 +69,13 @@ def test_open_sizes_are_refused_by_name_or_closed_by_a_shape(tmp_path):
     path = make(tmp_path / "m.onnx", inputs={"x": ["n", 3, "height", "width"]})
     refused(path, "'x': height, width")
     refused(path, "'x': height, width", shape=(4, 4))
-    assert onnx_file.prepare(path, (3, 8, 9)).inputs[0].shape == (-1, 3, 8, 9)
-
-
-@pytest.mark.parametrize(("op", "opset"), [("Softmax", 10), ("Relu", 21)])
-def test_other_opsets(tmp_path, op, opset):
-    node = onnx.helper.make_node(op, ["x"], ["y"])
-    refused(make(tmp_path / "m.onnx", [node], opset=opset), f"got opset {opset} of domain ai.onnx")
-
-
-def test_an_older_opset_that_says_the_same_is_taken(tmp_path):
-    assert (
-        onnx_file.prepare(make(tmp_path / "m.onnx", opset=9)).static.opset_import[0].version == 11
-    )
+    assert prepare.prepare(path, (((3, 8, 9),),)).inputs[0].shape == (-1, 3, 8, 9)
 
 
 @pytest.mark.parametrize(
     ("inputs", "text"),
     [
-        ({"x": []}, "of shape ()"),
-        ({"x": [1, 0]}, "of shape (1, 0)"),
+        ({"x": [1, 0]}, "open dimensions in input 'x': number 1"),
         ({"x": [8, 4]}, "batch is fixed to 8"),
         ({"x": [1, 2**30]}, "expected at most"),
     ],
@@ -98,23 +85,17 @@ def test_inputs_that_cannot_be_fed(tmp_path, inputs, text):
 
 
 def test_an_input_of_another_type(tmp_path):
-    path = make(tmp_path / "m.onnx", inputs={"x": (11, [1, 4])}, outputs={"y": (11, [1, 4])})
-    refused(path, "got inputs x: float64", "expected float32, int32")
+    path = make(tmp_path / "m.onnx", inputs={"x": (13, [1, 4])}, outputs={"y": (13, [1, 4])})
+    refused(path, "got inputs x: uint64", "expected float32, int32")
 
 
-def test_samples_must_come_first(tmp_path):
-    node = onnx.helper.make_node("Transpose", ["x"], ["y"])
-    refused(make(tmp_path / "m.onnx", [node]), "'y' of shape (4, 1)", "samples first")
-
-
-def test_a_quantized_model(tmp_path):
+def test_a_quantized_model_is_inspected_as_it_is(tmp_path):
     scale = onnx.numpy_helper.from_array(np.array(0.1, np.float32), "s")
     nodes = [
         onnx.helper.make_node("QuantizeLinear", ["x", "s"], ["q"]),
         onnx.helper.make_node("DequantizeLinear", ["q", "s"], ["y"]),
     ]
     path = make(tmp_path / "m.onnx", nodes, constants=[scale])
-    refused(path, "quantized already (DequantizeLinear, QuantizeLinear)")
     assert inspector.inspect(path).operators["QuantizeLinear"] == 1
 
 
@@ -145,7 +126,7 @@ def test_every_truncation_is_refused_or_read_never_a_raw_error(tmp_path):
     for keep in range(len(data)):
         path.write_bytes(data[:keep])
         try:
-            onnx_file.prepare(path)
+            prepare.prepare(path)
         except ModelLoadError as error:
             refusals += 1
             assert "m.onnx" in error.message
@@ -166,7 +147,7 @@ def external(folder, location, **entries):
 def test_external_weights_in_the_folder(tmp_path):
     path = external(tmp_path / "m", "w.bin")
     (tmp_path / "m" / "w.bin").write_bytes(np.ones((4, 4), np.float32).tobytes())
-    found = onnx_file.prepare(path)
+    found = prepare.prepare(path)
     session = onnx_file.session(found.original, path)
     assert session.run(None, {"x": np.ones((1, 4), np.float32)})[0].tolist() == [[4, 4, 4, 4]]
 

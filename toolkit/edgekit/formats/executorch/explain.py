@@ -5,11 +5,14 @@ import re
 import traceback
 from typing import Any
 
+from edgekit.core.reason import reason
 from edgekit.errors import ExportError
 
 # How ExecuTorch's messages name an operator, and a node of the graph.
 OPERATOR = re.compile(r"aten(?:::|\.)(\w+)")
 NODE = re.compile(r"While executing %(\w+)")
+# Where the lines lie that call an operator for the user's own.
+LIBRARY = "/site-packages/torch/"
 CALL = re.compile(r'File "([^"]+)", line (\d+)')
 
 
@@ -18,12 +21,10 @@ def explain(error: Exception, program: Any, backend: str, recipe: str) -> Export
 
     `program` is the `ExportedProgram` that was being lowered, None where export itself failed.
     """
-    text = str(error).strip()
-    where = _in_graph(text, program) if program is not None else _in_module(error)
-    first = " ".join(text.split())[:300]
-    message = f"got {type(error).__name__} from ExecuTorch for {backend} {recipe}"
+    where = _in_graph(str(error).strip(), program) if program is not None else _in_module(error)
     return ExportError(
-        f"{message}{f', at {where}' if where else ''}: {first}",
+        f"got an error from ExecuTorch for {backend} {recipe}{f', at {where}' if where else ''}: "
+        f"{reason(error)} ({type(error).__name__})",
         "replace this operation in the model by one that can be exported"
         if program is None
         else "replace this operator in the model; core ATen operators can be lowered",
@@ -42,11 +43,12 @@ def _in_graph(text: str, program: Any) -> str:
         for node in candidate.graph.nodes:
             operator = str(node.target).removeprefix("aten.").split(".")[0]
             if node.op == "call_function" and (operator in names or node.name in nodes):
-                return _describe(operator, node)
+                return describe(operator, node)
     return f"aten.{names[0]}" if names else ""
 
 
-def _describe(operator: str, node: Any) -> str:
+def describe(operator: str, node: Any) -> str:
+    """Return an operator with the layer and the line that call it, where the node knows them."""
     layers = list((node.meta.get("nn_module_stack") or {}).values())
     words = [f"aten.{operator}"]
     if layers:
@@ -55,8 +57,9 @@ def _describe(operator: str, node: Any) -> str:
         kind = (kind if isinstance(kind, str) else kind.__name__).rsplit(".", 1)[-1]
         words.append(f"in layer {path} ({kind})" if path else f"in {kind}.forward")
     lines = CALL.findall(node.meta.get("stack_trace") or "")
-    if lines:
-        words.append(f"{lines[-1][0]}:{lines[-1][1]}")
+    own = [each for each in lines if LIBRARY not in each[0]]
+    if own or lines:
+        words.append(":".join((own or lines)[-1]))
     return ", ".join(words)
 
 

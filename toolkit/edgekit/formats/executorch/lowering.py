@@ -5,6 +5,7 @@ delegates (quantizer, partitioner, precision) stands in a `Backend`, one for eac
 """
 
 import copy
+import itertools
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -15,10 +16,15 @@ import numpy as np
 
 from edgekit.core.artifact import Exported, FloatModel, Share
 from edgekit.core.card import ModelCard
+from edgekit.core.reason import reason
 from edgekit.core.recipe import Recipe
 from edgekit.core.tensor import Arrays, TensorSpec
 from edgekit.errors import EdgekitError, ExportError
-from edgekit.formats.executorch import explain, int8_io, metadata
+from edgekit.formats.aten import prepare
+from edgekit.formats.executorch import edge_passes, explain, int8_io, kernels, metadata
+
+# As many as the pipeline holds a file against its float model on.
+KEPT_OUTPUTS = 8
 
 # Arguments of ExecuTorch's own configurations.
 Options = dict[str, Any]
@@ -111,10 +117,10 @@ class _Work:
         self.module = half(self.module) if halves else self.module
         self.module = _positional(self.module)
         self.program = self._export()
-        # Guards on sizes are calls in the graph that the quantizers and Arm's passes do not know.
-        self.module = self.backend.rewrite(self.program.module(check_guards=False))
+        self.module = self.backend.rewrite(prepare.graph(self.program))
         if self.recipe.method != "none":
             self.module = self._quantize()
+            self._keep_outputs(path.parent)
         if self.recipe.io == "int8":
             samples = self._representative()
             self.inputs, self.outputs = int8_io.make_int8(
@@ -123,17 +129,18 @@ class _Work:
         return self._lower(self._export(), path)
 
     def _export(self) -> Any:
-        import torch
 
         examples, sizes = tuple(self._example(spec) for spec in self.inputs), self._sizes()
         try:
-            return torch.export.export(self.module, examples, dynamic_shapes=sizes)
+            return prepare.program(self.module, examples, sizes)
+        except EdgekitError:
+            raise
         except Exception as error:
             if sizes is None:
                 raise
             raise ExportError(
                 f"got a model that cannot be exported for batches of 1 to {self.recipe.batch_max}: "
-                f"{' '.join(str(error).split())[:300]}",
+                f"{reason(error)}",
                 "make it take any batch (in a .pt2: dynamic_shapes), or leave the largest at 1",
             ) from error
 
@@ -181,6 +188,23 @@ class _Work:
             )
         return converted
 
+    def _keep_outputs(self, folder: Path) -> None:
+        """Write what the quantized graph gives, run by PyTorch: `converted_output-<i>.npy`.
+
+        Real values, float32, of the first calibration samples: what the file gives for them may
+        differ by a few roundings. A larger difference is made by lowering or by the runtime.
+        """
+        import torch
+
+        if not self.recipe.is_calibrated:
+            return
+        rows = list(itertools.islice(self._calibration(), KEPT_OUTPUTS))
+        with torch.no_grad():
+            outputs = [self.module(*row) for row in rows]
+        for i, parts in enumerate(zip(*outputs, strict=True)):
+            values = torch.cat(parts).to(torch.float32).numpy()
+            np.save(folder / f"converted_output-{i}.npy", values)
+
     def _calibration(self) -> Any:
         import torch
 
@@ -189,7 +213,11 @@ class _Work:
             return
         samples = self._representative()
         for i in range(len(samples[0])):
-            yield tuple(torch.from_numpy(np.array(values[i : i + 1])) for values in samples)
+            # Data comes as float32 where a card does not say otherwise, for whole numbers too.
+            yield tuple(
+                torch.from_numpy(values[i : i + 1].astype(spec.dtype))
+                for values, spec in zip(samples, self.inputs, strict=True)
+            )
 
     def _lower(self, program: Any, path: Path) -> tuple[dict[str, int], Share]:
         from executorch.devtools.backend_debug import get_delegation_info
@@ -202,6 +230,7 @@ class _Work:
         backend = self.backend
         edge = to_edge_transform_and_lower(
             program,
+            transform_passes=[edge_passes.one_dequantize_for_each()],
             partitioner=backend.partitioners(self.recipe),
             constant_methods=metadata.constant_methods(
                 self.card, self.inputs, self.outputs, self.layout
@@ -218,7 +247,9 @@ class _Work:
         passes = backend.edge_passes()
         edge = edge.transform(passes) if passes else edge
         config = ExecutorchBackendConfig(**backend.executorch_config)
-        path.write_bytes(edge.to_executorch(config).buffer)
+        done = edge.to_executorch(config)
+        kernels.check(done.exported_program().graph_module, backend.name)
+        path.write_bytes(done.buffer)
         histogram = {
             name: counts.delegated + counts.non_delegated
             for name, counts in sorted(info.delegation_by_operator.items())

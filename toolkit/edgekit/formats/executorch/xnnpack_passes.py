@@ -10,6 +10,8 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+from edgekit.formats.aten import prepare
+
 # Operator → a function that makes its replacement before a node, or None where it cannot.
 Rewrites = dict[str, Callable[[Any, Any], Any]]
 
@@ -18,7 +20,7 @@ def rewrite(graph_module: Any) -> Any:
     """Rewrite a `torch.fx.GraphModule` of ATen operators in place, and return it."""
     # Shapes last: how they are best changed depends on how the new operators lay out memory.
     if _apply(graph_module, OPERATORS):
-        _lay_out(graph_module)
+        prepare.propagate(graph_module)
     _apply(graph_module, SHAPES)
     return graph_module
 
@@ -40,19 +42,6 @@ def _apply(graph_module: Any, rewrites: Rewrites) -> bool:
     graph.lint()
     graph_module.recompile()
     return changed
-
-
-def _lay_out(graph_module: Any) -> None:
-    """Compute anew the fake tensor that each node gives: its strides may be others now."""
-    from torch.fx.passes.fake_tensor_prop import FakeTensorProp
-
-    inputs = [n.meta["val"] for n in graph_module.graph.nodes if n.op == "placeholder"]
-    mode = inputs[0].fake_mode
-    before, mode.allow_non_fake_inputs = mode.allow_non_fake_inputs, True
-    try:
-        FakeTensorProp(graph_module, mode).propagate_dont_convert_inputs(*inputs)
-    finally:
-        mode.allow_non_fake_inputs = before
 
 
 def _shape(node: Any) -> tuple[Any, ...] | None:

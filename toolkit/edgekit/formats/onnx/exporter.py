@@ -11,6 +11,7 @@ from typing import Any
 from edgekit.core import layout as layouts
 from edgekit.core.artifact import Exported, FloatModel
 from edgekit.core.card import ModelCard
+from edgekit.core.reason import reason
 from edgekit.core.recipe import Recipe
 from edgekit.core.tensor import Arrays, Layout, TensorSpec
 from edgekit.errors import EdgekitError, ExportError
@@ -73,7 +74,7 @@ def export(
         raise
     except Exception as error:
         raise ExportError(
-            f"got {type(error).__name__} from the ONNX tools for {recipe.name}: {str(error)[:600]}",
+            f"got {type(error).__name__} from the ONNX tools for {recipe.name}: {reason(error)}",
             "the message names the layer or op; replace it by one that ONNX has",
         ) from error
     path.write_bytes(proto.SerializeToString(deterministic=True))

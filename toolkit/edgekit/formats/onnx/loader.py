@@ -11,6 +11,7 @@ from edgekit.core.card import ModelCard
 from edgekit.core.tensor import Arrays, Layout, TensorSpec
 from edgekit.errors import ModelLoadError
 from edgekit.formats.onnx import file as onnx_file
+from edgekit.formats.onnx import limits, prepare
 
 SUFFIXES = (".onnx",)
 HUB = "onnx"
@@ -21,11 +22,11 @@ PACKAGES = ("onnx", "onnxruntime")
 def load(source: ModelSource, card: ModelCard, *, trust: bool, seed: int = 0) -> FloatModel:
     """Load the file. `predict` runs it in ONNX Runtime; `native` is its graph of batch 1, folded.
 
-    Raises `ModelLoadError` where it is broken, unsafe or quantized.
+    Raises `ModelLoadError` where it is broken, unsafe or unfit.
     """
     del trust, seed  # nothing in the file runs, and its weights are its own
     path = Path(source.path)
-    prepared = onnx_file.prepare(path, _sample_shape(path, card))
+    prepared = prepare.prepare(path, _sample_shapes(card))
     session = onnx_file.session(prepared.original, path)
     return FloatModel(
         source=source,
@@ -36,19 +37,14 @@ def load(source: ModelSource, card: ModelCard, *, trust: bool, seed: int = 0) ->
         predict=lambda arrays: _predict(session, prepared.inputs, arrays),
         layout=_layout(prepared.inputs, card),
         notes=prepared.notes,
+        limits=limits.of(prepared.static),
     )
 
 
-def _sample_shape(path: Path, card: ModelCard) -> tuple[int, ...] | None:
-    """Return the card's shape in the order that fits what the file has fixed."""
-    if not card.input_shape:
-        return None
-    fixed = onnx_file.inputs_of(onnx_file.parse(path))[0].shape[1:]
-    for shape in (card.sample_shape("torch"), card.input_shape):
-        pairs = zip(fixed, shape, strict=False)
-        if len(fixed) == len(shape) and all(want in {-1, size} for want, size in pairs):
-            return shape
-    return None
+def _sample_shapes(card: ModelCard) -> tuple[tuple[tuple[int, ...], ...], ...]:
+    """Return, for each of the card's inputs, its shape as PyTorch lays it out, and as it stands."""
+    given = card.input_shapes or ((card.input_shape,) if card.input_shape else ())
+    return tuple(zip(card.sample_shapes("torch"), given, strict=True))
 
 
 def _layout(inputs: tuple[TensorSpec, ...], card: ModelCard) -> Layout:

@@ -15,9 +15,8 @@ from edgekit.errors import EdgekitError, ExportError
 from edgekit.formats import graph
 from edgekit.formats.keras import tracing
 from edgekit.formats.tflite import file as tflite_file
-from edgekit.formats.tflite import joins, patch, ranges, scales, versions
+from edgekit.formats.tflite import from_torch, joins, patch, ranges, scales, versions
 from edgekit.formats.tflite import metadata as tflite_metadata
-from edgekit.system import packages
 
 SUFFIX = ".tflite"
 RUNTIME = "litert"
@@ -55,11 +54,12 @@ def export(
     layout: Layout = model.layout
     notes: tuple[str, ...] = ()
     if model.hub == "tflite":
-        data, notes = _quantize(Path(model.native), recipe, samples)
+        data, notes = _quantize(model.native, recipe, samples)
     elif recipe.scheme != "fp32":
         raise ExportError(f"got recipe {recipe.name} for a {model.hub} model, expected fp32 first")
     elif model.hub == "torch":
-        data, layout = _from_torch(model, card)
+        data, layout = from_torch.convert(model, card)
+        notes = from_torch.narrowed(model)
     else:
         data = _from_tensorflow(model)
     data = versions.corrected(patch.inlined(data))
@@ -138,54 +138,19 @@ def _lacking(error: Exception) -> str:
     return f"TFLite has no operator for {words}"
 
 
-def _from_torch(model: FloatModel, card: ModelCard) -> tuple[bytes, Layout]:
-    """Convert through litert-torch. Images become NHWC there, as phones hand them out."""
-    packages.versions(("litert-torch",))
-    import litert_torch
-    import torch
-
-    module, layout = model.native, model.layout
-    shapes = [(1, *spec.shape[1:]) for spec in model.inputs]
-    images = [i for i, s in enumerate(model.inputs) if layouts.is_image(s.name, len(s.shape), card)]
-    if layout == "NCHW" and images:
-        maps = [i for i, spec in enumerate(model.outputs) if len(spec.shape) == 4]
-        module, layout = litert_torch.to_channel_last_io(module, args=images, outputs=maps), "NHWC"
-        # Not by eval(), which an exported program inside refuses: it is what it was exported as.
-        module.training = False
-        shapes = [(s[0], *s[2:], s[1]) if i in images else s for i, s in enumerate(shapes)]
-    types = [getattr(torch, spec.dtype) for spec in model.inputs]
-    examples = tuple(torch.zeros(s, dtype=t) for s, t in zip(shapes, types, strict=True))
-    try:
-        edge = litert_torch.convert(module, examples)
-        data = _exported_bytes(edge)
-    except Exception as error:
-        raise ExportError(
-            f"got {type(error).__name__} from litert-torch: {str(error)[:1000]}",
-            "the message names the op; replace it by one that TFLite has",
-        ) from error
-    return tflite_file.ordered(data, [], []), layout
-
-
-def _exported_bytes(edge: Any) -> bytes:
-    import tempfile
-
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder, "model.tflite")
-        edge.export(str(file))
-        return file.read_bytes()
-
-
-def _quantize(path: Path, recipe: Recipe, samples: Arrays | None) -> tuple[bytes, tuple[str, ...]]:
+def _quantize(
+    model: bytes, recipe: Recipe, samples: Arrays | None
+) -> tuple[bytes, tuple[str, ...]]:
     """Return the quantized file, and what was done to make it one that computes the same."""
     from ai_edge_quantizer import quantizer
 
-    work = quantizer.Quantizer(str(path))
+    work = quantizer.Quantizer(model)
     _configure(work, recipe)
     found: ranges.Ranges | None = None
     notes: tuple[str, ...] = ()
     if recipe.is_calibrated:
-        found, notes = ranges.widened(ranges.recorded(path, work, samples))
-        notes += _parted(work, joins.apart(path.read_bytes(), found), recipe)
+        found, notes = ranges.widened(ranges.recorded(model, work, samples))
+        notes += _parted(work, joins.apart(model, found), recipe)
     try:
         data = bytes(work.quantize(found).quantized_model)
     except Exception as error:
@@ -194,7 +159,7 @@ def _quantize(path: Path, recipe: Recipe, samples: Arrays | None) -> tuple[bytes
             "try dynamic-int8 or fp16, which need no ranges",
         ) from error
     if recipe.is_calibrated:
-        data, mended = scales.mended(patch.inlined(data), path.read_bytes())
+        data, mended = scales.mended(patch.inlined(data), model)
         scales.check(data)
         notes += mended
     return data, notes
@@ -252,15 +217,16 @@ def _check_io(found: tflite_file.TfliteFile, recipe: Recipe, model: FloatModel) 
     """Refuse a file whose inputs or outputs are not what the recipe says."""
     layout = zip(found.inputs + found.outputs, model.inputs + model.outputs, strict=True)
     for spec, before in layout:
-        wanted = recipe.io if before.dtype == "float32" else before.dtype
+        kept = from_torch.NARROWED.get(before.dtype, before.dtype)
+        wanted = recipe.io if before.dtype == "float32" else kept
         if spec.dtype != wanted:
             raise ExportError(
                 f"got {spec.dtype} for tensor {spec.name} of the converted file, "
                 f"expected {wanted} by recipe {recipe.name}",
                 "the quantizer left this tensor out; choose the recipe with the other I/O type",
             )
-    if recipe.weight == "int8" and not {"int8"} & set(found.tensor_types):
+    if recipe.weight != "float32" and recipe.weight not in found.tensor_types:
         raise ExportError(
-            f"got no int8 tensor in the file made by {recipe.name}",
-            "no operator of this model can be quantized",
+            f"got no {recipe.weight} tensor in the file made by {recipe.name}",
+            "the quantizer has no weight of this model to store so; ship fp32",
         )

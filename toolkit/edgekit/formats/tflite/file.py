@@ -55,7 +55,7 @@ def read(path: Path) -> TfliteFile:
             f"got a file that is not TFLite: {path}", "it lacks the mark TFL3 at byte 4"
         )
     try:
-        return _describe(unpacked(data))._replace(
+        return described(data)._replace(
             min_runtime=versions.min_runtime(data),
             metadata=tflite_metadata.read(data),
         )
@@ -67,6 +67,11 @@ def read(path: Path) -> TfliteFile:
             f"got a broken .tflite file: {path}: {type(error).__name__}: {error}",
             "it may be truncated; convert it again",
         ) from error
+
+
+def described(data: bytes) -> TfliteFile:
+    """Return what whole bytes of a file say, but for its metadata and `min_runtime`."""
+    return _describe(unpacked(data))
 
 
 def _describe(model: Any) -> TfliteFile:
@@ -137,12 +142,12 @@ def _spec(tensor: Any) -> TensorSpec:
     )
 
 
-def signature(path: Path) -> tuple[str, list[str]]:
+def signature(data: bytes) -> tuple[str, list[str]]:
     """Return the key of the file's first signature, and its input names in the file's order."""
-    model = _model(path.read_bytes())
+    model = _model(data)
     if not model.SignatureDefsLength():
         raise ModelLoadError(
-            f"got a .tflite file without a signature: {path}",
+            "got a .tflite file without a signature",
             "ranges are recorded by input name; convert the model again with today's converter",
         )
     definition = model.SignatureDefs(0)

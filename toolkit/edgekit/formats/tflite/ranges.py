@@ -5,7 +5,6 @@ opens, has a range that is noise: its scale would clip whatever comes later, and
 would not fit int32.
 """
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,7 +24,7 @@ WIDTH = 0.5
 STEPS = 255
 
 
-def recorded(path: Path, work: Any, samples: Arrays | None) -> Ranges:
+def recorded(model: bytes, work: Any, samples: Arrays | None) -> Ranges:
     """Return each tensor's smallest and largest value over all samples.
 
     The quantizer's default is a moving average, which clips outliers; min/max over the whole
@@ -35,10 +34,10 @@ def recorded(path: Path, work: Any, samples: Arrays | None) -> Ranges:
 
     if samples is None or not len(samples[0]):
         raise ExportError("got no representative dataset, expected at least 1 sample")
-    key, names = tflite_file.signature(path)
+    key, names = tflite_file.signature(model)
     recipes = recipe_manager.RecipeManager()
     recipes.load_quantization_recipe(work.get_quantization_recipe())
-    types = tflite_file.read(path).inputs
+    types = tflite_file.described(model).inputs
     rows = [
         {
             name: np.ascontiguousarray(value[None].astype(spec.dtype))
@@ -49,9 +48,9 @@ def recorded(path: Path, work: Any, samples: Arrays | None) -> Ranges:
 
     def calibrated(*, delegate: bool) -> Ranges:
         # One thread: several would merge the ranges in an order that changes from run to run.
-        calibrating = calibrator.Calibrator(str(path), num_threads=1, qsv_update_func=_min_max)
+        calibrating = calibrator.Calibrator(model, num_threads=1, qsv_update_func=_min_max)
         if not delegate:
-            calibrating._tfl_interpreter = _without_delegate(path)  # noqa: SLF001
+            calibrating._tfl_interpreter = _without_delegate(model)  # noqa: SLF001
         calibrating.calibrate({key: rows}, recipes)
         ranges: Ranges = calibrating.get_model_qsvs()
         return ranges
@@ -65,11 +64,11 @@ def recorded(path: Path, work: Any, samples: Arrays | None) -> Ranges:
         return calibrated(delegate=False)
 
 
-def _without_delegate(path: Path) -> Any:
+def _without_delegate(model: bytes) -> Any:
     from ai_edge_litert import interpreter
 
     made = interpreter.Interpreter(
-        str(path),
+        model_content=model,
         num_threads=1,
         experimental_op_resolver_type=interpreter.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
         experimental_preserve_all_tensors=True,

@@ -1,15 +1,19 @@
 """An `nn.Module` as a FloatModel: its I/O found by running it, its outputs made flat."""
 
+import dataclasses
 import inspect
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
 
 from edgekit.core.artifact import FloatModel, ModelSource
 from edgekit.core.card import ModelCard
+from edgekit.core.reason import reason
 from edgekit.core.tensor import Arrays, TensorSpec
 from edgekit.errors import ModelLoadError
+from edgekit.formats.torch import prepare, watch
 
 HUB = "torch"
 LAYOUT: Literal["NCHW"] = "NCHW"
@@ -38,7 +42,7 @@ def declared(card: ModelCard) -> Inputs:
 def from_module(
     source: ModelSource, module: Any, inputs: Inputs, notes: tuple[str, ...] = ()
 ) -> FloatModel:
-    """Return `module`, in evaluation mode, with I/O seen by running it once on zeros.
+    """Return `module`, in evaluation mode and float32, with I/O seen by running it.
 
     `inputs` are (sample shape without batch, dtype) pairs. A module that only takes one sample has
     a batch of 1. Raises `ModelLoadError` where it fails, or returns anything but tensors.
@@ -49,9 +53,12 @@ def from_module(
             "give --input 28,28,1 (height, width, channels) or a card with --card",
         )
     module.eval()
-    batch, flat = _probe(source, module, inputs)
-    native = module if all("." not in name for name, _ in flat) else _flattened(module, source.ref)
+    notes += prepare.plain(module)
     names = _input_names(module, len(inputs))
+    batch, seen = _probe(source, module, inputs)
+    native, changed = _without_side_effects(module, names, seen)
+    flat = named(seen.output, source.ref)
+    native = native if _is_flat(seen.output) else _flattened(native, names, source.ref)
     specs = tuple(
         TensorSpec(name=name, shape=(batch, *shape), dtype=dtype)
         for name, (shape, dtype) in zip(names, inputs, strict=True)
@@ -60,7 +67,24 @@ def from_module(
         TensorSpec(name=name.lstrip("."), shape=(batch, *v.shape[1:]), dtype=_dtype(v.dtype))
         for name, v in flat
     )
-    return _float_model(source, native, specs, outputs, None, notes)
+    model = _float_model(source, native, specs, outputs, None, (*notes, *changed))
+    return replace(model, limits=_limits(names, seen))
+
+
+def _without_side_effects(
+    module: Any, names: tuple[str, ...], seen: watch.Seen
+) -> tuple[Any, tuple[str, ...]]:
+    """Return the module, on copies of its inputs where it writes to them, and what was changed."""
+    if not seen.inputs_changed:
+        return module, ()
+    written = ", ".join(f"'{names[i]}'" for i in seen.inputs_changed)
+    note = f"forward writes to its input {written}; it was given copies"
+    return prepare.copying(module, names), (note,)
+
+
+def _limits(names: tuple[str, ...], seen: watch.Seen) -> dict[str, tuple[float, float]]:
+    """Return, for inputs whose values choose rows of a table, the first row and the last."""
+    return {names[i]: (0.0, float(rows - 1)) for i, rows in sorted(seen.rows.items())}
 
 
 def from_program(source: ModelSource, program: Any) -> FloatModel:
@@ -88,8 +112,17 @@ def from_program(source: ModelSource, program: Any) -> FloatModel:
     inputs = tuple(_spec(nodes[name]) for name in signature.user_inputs)
     outputs = tuple(_spec(nodes[name]) for name in signature.user_outputs)
     module = program.module()
-    native = module if _is_plain(program.call_spec.out_spec) else _flattened(module, source.ref)
-    return _float_model(source, native, inputs, outputs, _largest_batch(program), ())
+    notes = prepare.plain(module)
+    names = tuple(spec.name for spec in inputs)
+    batch = [spec.shape[0] if spec.shape and spec.shape[0] > 0 else PROBE_BATCH for spec in inputs]
+    sizes = zip(inputs, batch, strict=True)
+    seen = _watched(module, tuple(((n, *spec.shape[1:]), spec.dtype) for spec, n in sizes), source)
+    native, changed = _without_side_effects(module, names, seen)
+    if not _is_plain(program.call_spec.out_spec):
+        native = _flattened(native, names, source.ref)
+    largest = _largest_batch(program)
+    model = _float_model(source, native, inputs, outputs, largest, (*notes, *changed))
+    return replace(model, limits=_limits(names, seen))
 
 
 def _trains(node: Any) -> bool:
@@ -120,19 +153,21 @@ def check_same(model: FloatModel, original: Any) -> None:
             )
 
 
-def _probe(source: ModelSource, module: Any, inputs: Inputs) -> tuple[int, list[tuple[str, Any]]]:
-    """Return the batch (-1 for any) and the named outputs of a run on zeros."""
+def _probe(source: ModelSource, module: Any, inputs: Inputs) -> tuple[int, watch.Seen]:
+    """Return the batch (-1 for any), and what two equal calls with it gave and did."""
     error: Exception | None = None
     for size, batch in ((PROBE_BATCH, -1), (1, 1)):
         try:
-            flat = _run_zeros(module, inputs, size, source.ref)
+            sized = tuple(((size, *shape), dtype) for shape, dtype in inputs)
+            seen = _watched(module, sized, source)
         except ModelLoadError:
             raise
         except Exception as failed:  # noqa: BLE001 - the user's own code can raise anything
             error = error or failed
             continue
+        flat = named(seen.output, source.ref)
         if all(value.ndim and value.shape[0] == size for _, value in flat):
-            return batch, flat
+            return batch, seen
     shapes = ", ".join(str(shape) for shape, _ in inputs)
     if error is None:
         raise ModelLoadError(
@@ -141,31 +176,58 @@ def _probe(source: ModelSource, module: Any, inputs: Inputs) -> tuple[int, list[
             "return tensors whose first dimension is the batch",
         )
     raise ModelLoadError(
-        f"got an error from {source.ref} for an input of shape {shapes}: {error}",
-        "check --input (height, width, channels)",
+        f"got an error from {source.ref} for an input of shape {shapes}: {reason(error)}",
+        "if the shape is wrong, correct --input (height, width, channels) or the card's "
+        "input_shapes and input_dtypes; if it is right, correct forward",
     ) from error
 
 
-def _run_zeros(module: Any, inputs: Inputs, size: int, ref: str) -> list[tuple[str, Any]]:
+def _watched(module: Any, inputs: Inputs, source: ModelSource) -> watch.Seen:
+    """Call the module twice with the same values, batch included, and return what the second did.
+
+    Whole numbers are zeros, which every table has. Raises `ModelLoadError` where it does more than
+    compute: trains, draws, or keeps state.
+    """
+    first, again = (watch.call(module, _examples(inputs)) for _ in range(2))
+    prepare.check(first, again, source.ref)
+    return again
+
+
+def _examples(inputs: Inputs) -> tuple[Any, ...]:
     import torch
 
-    with torch.no_grad():
-        zeros = [torch.zeros(size, *shape, dtype=getattr(torch, kind)) for shape, kind in inputs]
-        return named(module(*zeros), ref)
+    rng = torch.Generator().manual_seed(0)
+    return tuple(
+        torch.rand(shape, generator=rng).to(getattr(torch, kind))
+        if kind.startswith(("float", "bfloat"))
+        else torch.zeros(shape, dtype=getattr(torch, kind))
+        for shape, kind in inputs
+    )
 
 
 def named(output: Any, ref: str) -> list[tuple[str, Any]]:
     """Return the tensors of a module's output in order, with names.
 
     A tensor is `output`, those of a plain tuple or list `output_0`, ...; a name that begins with
-    `.` was given by a dict or a named tuple. Raises `ModelLoadError` for anything else.
+    `.` was given by a dict, a dataclass or a named tuple. None is left out. Raises
+    `ModelLoadError` for anything else.
     """
     if hasattr(output, "untyped_storage"):
         return [("output", output)]
     found = list(_leaves(output, "", ref))
+    if not found:
+        raise ModelLoadError(
+            f"got no tensor out of {ref}", "return at least one tensor from forward"
+        )
     if type(output) in {tuple, list} and all(name.count(".") == 1 for name, _ in found):
         return [(f"output_{i}", value) for i, (_, value) in enumerate(found)]
     return found
+
+
+def _is_flat(output: Any) -> bool:
+    """Tell whether an output is a tensor, or a plain tuple or list of tensors."""
+    parts = output if type(output) in {tuple, list} else (output,)
+    return all(hasattr(value, "untyped_storage") for value in parts)
 
 
 def _leaves(value: Any, name: str, ref: str) -> Iterator[tuple[str, Any]]:
@@ -174,6 +236,11 @@ def _leaves(value: Any, name: str, ref: str) -> Iterator[tuple[str, Any]]:
     elif isinstance(value, Mapping):
         for key, each in value.items():
             yield from _leaves(each, f"{name}.{key}", ref)
+    elif dataclasses.is_dataclass(value) and not isinstance(value, type):
+        for each in dataclasses.fields(value):
+            yield from _leaves(getattr(value, each.name), f"{name}.{each.name}", ref)
+    elif value is None:
+        return
     elif isinstance(value, tuple | list) and value:
         fields = getattr(value, "_fields", range(len(value)))
         for key, each in zip(fields, value, strict=True):
@@ -181,12 +248,13 @@ def _leaves(value: Any, name: str, ref: str) -> Iterator[tuple[str, Any]]:
     else:
         raise ModelLoadError(
             f"got {type(value).__name__} out of {ref}{f' as {name[1:]}' if name else ''}, "
-            "expected tensors, or a tuple, list or dict of tensors",
-            "return tensors only from forward",
+            "expected tensors, or a tuple, list, dict or dataclass of tensors",
+            "return tensors only from forward; a factory can return a module that calls this one "
+            "and takes the tensors out",
         )
 
 
-def _flattened(module: Any, ref: str) -> Any:
+def _flattened(module: Any, names: tuple[str, ...], ref: str) -> Any:
     """Return a module that returns the tensors of `module`'s output as one tuple."""
     import torch
 
@@ -198,11 +266,7 @@ def _flattened(module: Any, ref: str) -> Any:
         def forward(self, *inputs: Any) -> Any:
             return tuple(value for _, value in named(self.inner(*inputs), ref))
 
-    takes = inspect.signature(module.forward).parameters
-    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
-    plain = [inspect.Parameter(name, kind) for name in ("self", *takes)]
-    Flat.forward.__signature__ = inspect.Signature(plain)  # type: ignore[attr-defined]
-    flat = Flat()
+    flat = prepare.called_by(Flat, names)()
     # An exported program is fixed as it is, and refuses to be told so.
     flat.training = False
     return flat
@@ -232,7 +296,11 @@ def _float_model(
         parts = []
         with torch.no_grad():
             for start in range(0, n, size):
-                fed = [torch.from_numpy(np.array(v[start : start + size])) for v in batch]
+                rows = [part[start : start + size] for part in batch]
+                # Data comes as float32 where a card does not say otherwise.
+                fed = [
+                    torch.from_numpy(v.astype(s.dtype)) for v, s in zip(rows, inputs, strict=True)
+                ]
                 parts.append([v.numpy() for _, v in named(module(*fed), source.ref)])
         return tuple(np.concatenate(rows) for rows in zip(*parts, strict=True))
 

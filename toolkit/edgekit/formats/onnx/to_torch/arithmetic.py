@@ -151,6 +151,8 @@ def runtime_gelu(g: Graph, n: Node) -> Value:
 def clip(g: Graph, n: Node) -> Value:
     """Convert Clip: ReLU and hardtanh where it is one, for they fuse into what is before."""
     x = n.tensor(0)
+    if any(value is not None and not value.is_constant for value in n.inputs[1:]):
+        return _clip_to_computed(g, n)
     low, high = n.number(1, -math.inf), n.number(2, math.inf)
     if not x.is_float:
         limits = {k: int(v) for k, v in (("min", low), ("max", high)) if math.isfinite(v)}
@@ -162,6 +164,16 @@ def clip(g: Graph, n: Node) -> Value:
     if low < -1e38 or is_open_above:
         return g.call("clamp", x, min=low, max=high)
     return g.call("nn.hardtanh", x, low, high)
+
+
+def _clip_to_computed(g: Graph, n: Node) -> Value:
+    """Limit by tensors: the upper limit last, for it wins where they cross."""
+    result = n.tensor(0)
+    for i, name in ((1, "maximum"), (2, "minimum")):
+        limit = n.optional(i)
+        if limit is not None:
+            result = g.call(name, result, limit)
+    return result
 
 
 @converts("LeakyRelu")

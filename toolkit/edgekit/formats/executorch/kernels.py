@@ -1,0 +1,40 @@
+"""Whether ExecuTorch's runtime has a kernel for what no delegate took, asked before writing."""
+
+from typing import Any
+
+from edgekit.errors import ExportError
+from edgekit.formats.executorch import explain
+
+# `aten::convolution` with four of them: samples, channels, height, width. Its kernel takes no more.
+LARGEST_CONVOLUTION = 4
+
+
+def check(graph_module: Any, backend: str) -> None:
+    """Raise `ExportError` for the first operator that the runtime would refuse, with its layer.
+
+    `graph_module` is the finished program's: delegated parts are calls of their own in it.
+    """
+    from executorch.runtime import Runtime
+
+    known = set(Runtime.get().operator_registry.operator_names)
+    for node in graph_module.graph.nodes:
+        name = node.target.name() if hasattr(node.target, "_schema") else ""
+        missing = name.startswith("aten::") and name not in known
+        if missing or (name == "aten::convolution.out" and _rank(node) > LARGEST_CONVOLUTION):
+            operator = name.removeprefix("aten::").split(".")[0]
+            raise ExportError(
+                f"got an operator that ExecuTorch's runtime has no kernel for, and {backend} does "
+                f"not take: {explain.describe(operator, node)}{_dimensions(node)}",
+                "replace it in the model by others of the same values, or convert for --target "
+                "tflite or onnxruntime",
+            )
+
+
+def _rank(node: Any) -> int:
+    value: Any = node.args[0].meta.get("val") if node.args else None
+    return len(value.shape) if hasattr(value, "shape") else 0
+
+
+def _dimensions(node: Any) -> str:
+    rank = _rank(node)
+    return f", on a tensor of {rank} dimensions" if rank > LARGEST_CONVOLUTION else ""
