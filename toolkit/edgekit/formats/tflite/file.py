@@ -14,8 +14,6 @@ from edgekit.formats.tflite import metadata as tflite_metadata
 from edgekit.formats.tflite import versions
 from edgekit.formats.tflite.patch import IDENTIFIER, operator_name, tensor_type, text, unpacked
 
-# Types that floats are made smaller by, without a scale.
-SMALLER = {"float16", "bfloat16", "int4"}
 # Operators that keep the values of the inputs at these places, and the places of values and table
 # in those that look up.
 KEEPING = {
@@ -28,8 +26,7 @@ TABLES = {"GATHER": (1, 0), "EMBEDDING_LOOKUP": (0, 1)}
 class TfliteFile(NamedTuple):
     """What a .tflite file says about itself. Tensor types count all tensors of all subgraphs.
 
-    `quantized_types` are those of tensors with a scale, and types that only weights made smaller
-    have. `limits` has the smallest and largest whole number that tables have rows for, by input.
+    `limits` has the smallest and largest whole number that tables have rows for, by input.
     `min_runtime` is the least TensorFlow Lite release with all operator versions, None where one
     is of no known release. `metadata` is what `tflite_metadata.read` returns, None without any.
     """
@@ -41,7 +38,6 @@ class TfliteFile(NamedTuple):
     op_versions: dict[str, int]
     tensor_types: dict[str, int]
     subgraphs: int
-    quantized_types: frozenset[str] = frozenset()
     limits: Mapping[str, tuple[float, float]] = MappingProxyType({})
     min_runtime: str | None = None
     metadata: tflite_metadata.ModelMetadata | None = None
@@ -90,17 +86,8 @@ def _describe(model: Any) -> TfliteFile:
         op_versions=versions,
         tensor_types=dict(sorted(Counter(tensor_type(tensor.type) for tensor in tensors).items())),
         subgraphs=len(model.subgraphs),
-        quantized_types=frozenset(_quantized_types(tensors)),
         limits=_limits(main, codes),
     )
-
-
-def _quantized_types(tensors: list[Any]) -> Iterator[str]:
-    for tensor in tensors:
-        kind, quantization = tensor_type(tensor.type), tensor.quantization
-        has_scale = quantization is not None and quantization.scale is not None
-        if kind in SMALLER or (has_scale and len(quantization.scale)):
-            yield kind
 
 
 def _limits(graph: Any, codes: list[str]) -> dict[str, tuple[float, float]]:
