@@ -52,6 +52,7 @@ def model_of(
     card that does not fit.
     """
     graph, widened = _widened(_flat(graph))
+    _cast_images(graph.definition)
     specs = tuple(each.spec for each in graph.inputs)
     fixed, shaped = layouts.fixed(specs, card.sample_shapes("keras"))
     inputs = tuple(e._replace(spec=s) for e, s in zip(graph.inputs, fixed, strict=True))
@@ -90,6 +91,7 @@ def _flat(graph: Graph) -> Graph:
     meta.collection_def["train_op"].node_list.value.extend(each.tensor for each in ends)
     config = config_pb2.ConfigProto()
     config.graph_options.rewrite_options.optimizers.append("function")
+    config.graph_options.rewrite_options.min_graph_nodes = -1  # else small graphs are left out
     return graph._replace(definition=tf_optimizer.OptimizeGraph(config, meta))
 
 
@@ -171,6 +173,19 @@ def _predict(function: Any, inputs: tuple[TensorSpec, ...], batch: Arrays) -> Ar
         ]
         parts.append([output.numpy() for output in function(*rows)])
     return tuple(np.concatenate(part) for part in zip(*parts, strict=True))
+
+
+def _cast_images(definition: Any) -> None:
+    """Cast images of whole numbers before they are resized, in place: TFLite resizes floats."""
+    import tensorflow as tf
+
+    wide = tf.float32.as_datatype_enum
+    for node in list(definition.node):
+        if node.op != "ResizeBilinear" or node.attr["T"].type == wide:
+            continue
+        cast = definition.node.add(name=f"{node.name}/image", op="Cast", input=[node.input[0]])
+        cast.attr["SrcT"].type, cast.attr["DstT"].type = node.attr["T"].type, wide
+        node.input[0], node.attr["T"].type = cast.name, wide
 
 
 def _widened(graph: Graph) -> tuple[Graph, tuple[str, ...]]:
