@@ -4,6 +4,7 @@ Variables are constants in it. Sizes that it leaves open can be fixed, half prec
 float32, and it tells which whole numbers its tables have rows for.
 """
 
+import contextlib
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -13,11 +14,16 @@ from edgekit.core import layout as layouts
 from edgekit.core.artifact import FloatModel, ModelSource
 from edgekit.core.card import ModelCard
 from edgekit.core.tensor import Arrays, TensorSpec
+from edgekit.formats import loops
 
 HUB = "tensorflow"
 
-# Operators between an input and a table that keep the values.
-KEEPING = {"Cast", "ExpandDims", "Identity", "Reshape", "Squeeze"}
+# Operators between an input and a table that keep the values of the inputs at these places. Keras
+# selects between an index and one from the end.
+KEEPING = {
+    "Cast": (0,), "ExpandDims": (0,), "Identity": (0,), "Reshape": (0,), "Squeeze": (0,),
+    "SelectV2": (1, 2),
+}  # fmt: skip
 # The place of the table, or of the number of classes, among the inputs of what looks up there.
 TABLES = {"GatherV2": 0, "Gather": 0, "ResourceGather": 0}
 
@@ -46,6 +52,7 @@ def model_of(
     card that does not fit.
     """
     graph, widened = _widened(_flat(graph))
+    _cast_images(graph.definition)
     specs = tuple(each.spec for each in graph.inputs)
     fixed, shaped = layouts.fixed(specs, card.sample_shapes("keras"))
     inputs = tuple(e._replace(spec=s) for e, s in zip(graph.inputs, fixed, strict=True))
@@ -76,10 +83,15 @@ def _flat(graph: Graph) -> Graph:
     for function in meta.graph_def.library.function:
         for attribute in ("api_implements", "api_preferred_device", "_noinline"):
             function.attr.pop(attribute, None)
+    for nodes in _bodies(meta.graph_def):
+        for node in nodes:
+            # Loops would become jumps.
+            node.attr.pop("_lower_using_switch_merge", None)
     ends = (*graph.inputs, *graph.outputs)
     meta.collection_def["train_op"].node_list.value.extend(each.tensor for each in ends)
     config = config_pb2.ConfigProto()
     config.graph_options.rewrite_options.optimizers.append("function")
+    config.graph_options.rewrite_options.min_graph_nodes = -1  # else small graphs are left out
     return graph._replace(definition=tf_optimizer.OptimizeGraph(config, meta))
 
 
@@ -124,10 +136,16 @@ def _function(graph: Graph, *, batch: int | None) -> Any:
     """Return a concrete function over the graph; `batch` fixes an open first dimension."""
     import tensorflow as tf
 
-    def run(*tensors: Any) -> Any:
-        feeds = {each.tensor: t for each, t in zip(graph.inputs, tensors, strict=True)}
-        wanted = [each.tensor for each in graph.outputs]
-        return tf.compat.v1.import_graph_def(graph.definition, feeds, wanted, name="")
+    wanted = [each.tensor for each in graph.outputs]
+
+    def fed(tensors: tuple[Any, ...]) -> dict[str, Any]:
+        return {each.tensor: t for each, t in zip(graph.inputs, tensors, strict=True)}
+
+    def imported(*tensors: Any) -> Any:
+        return tf.compat.v1.import_graph_def(graph.definition, fed(tensors), wanted, name="")
+
+    def written_out(*tensors: Any) -> Any:
+        return loops.written_out(graph.definition, fed(tensors), wanted)
 
     specs = []
     for _, spec in graph.inputs:
@@ -135,7 +153,11 @@ def _function(graph: Graph, *, batch: int | None) -> Any:
         sizes = [batch if size < 0 else size for size in first]
         sizes += [None if size < 0 else size for size in rest]
         specs.append(tf.TensorSpec(sizes, spec.dtype, name=spec.name))
-    return tf.compat.v1.wrap_function(run, specs)
+    if batch is not None and loops.has_loops(graph.definition):
+        # One whose steps are not known stays a loop, as TFLite and ONNX have them.
+        with contextlib.suppress(loops.OpenLoop):
+            return tf.compat.v1.wrap_function(written_out, specs)
+    return tf.compat.v1.wrap_function(imported, specs)
 
 
 def _predict(function: Any, inputs: tuple[TensorSpec, ...], batch: Arrays) -> Arrays:
@@ -151,6 +173,19 @@ def _predict(function: Any, inputs: tuple[TensorSpec, ...], batch: Arrays) -> Ar
         ]
         parts.append([output.numpy() for output in function(*rows)])
     return tuple(np.concatenate(part) for part in zip(*parts, strict=True))
+
+
+def _cast_images(definition: Any) -> None:
+    """Cast images of whole numbers before they are resized, in place: TFLite resizes floats."""
+    import tensorflow as tf
+
+    wide = tf.float32.as_datatype_enum
+    for node in list(definition.node):
+        if node.op != "ResizeBilinear" or node.attr["T"].type == wide:
+            continue
+        cast = definition.node.add(name=f"{node.name}/image", op="Cast", input=[node.input[0]])
+        cast.attr["SrcT"].type, cast.attr["DstT"].type = node.attr["T"].type, wide
+        node.input[0], node.attr["T"].type = cast.name, wide
 
 
 def _widened(graph: Graph) -> tuple[Graph, tuple[str, ...]]:
@@ -181,10 +216,14 @@ def _widened(graph: Graph) -> tuple[Graph, tuple[str, ...]]:
 
 
 def _attributes(definition: Any) -> Iterator[Any]:
-    functions = [function.node_def for function in definition.library.function]
-    for nodes in (definition.node, *functions):
+    for nodes in _bodies(definition):
         for node in nodes:
             yield from node.attr.values()
+
+
+def _bodies(definition: Any) -> list[Any]:
+    """Return the nodes of the graph, and those of each of its functions."""
+    return [definition.node, *(function.node_def for function in definition.library.function)]
 
 
 def _widen(value: Any, halves: set[int], wide: int, tf: Any) -> bool:
@@ -221,10 +260,10 @@ def limits(function: Any, inputs: tuple[TensorSpec, ...]) -> dict[str, tuple[flo
 def _rows(tensor: Any) -> Iterator[int]:
     """Yield the rows of each table that the tensor's values choose from."""
     for operation in tensor.consumers():
-        places = [i for i, each in enumerate(operation.inputs) if each is tensor]
+        places = [i for i, each in enumerate(operation.inputs) if each.name == tensor.name]
         if operation.type in TABLES and TABLES[operation.type] not in places:
             table = operation.inputs[TABLES[operation.type]].shape
             if table.rank and table[0]:
                 yield int(table[0])
-        elif operation.type in KEEPING and places[0] == 0:
+        elif set(places) & set(KEEPING.get(operation.type, ())):
             yield from _rows(operation.outputs[0])

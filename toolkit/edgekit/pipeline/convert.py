@@ -156,7 +156,7 @@ class Conversions:
                 samples=self._real(base) if samples is None else None,
                 folder=made,
             )
-            answer = _exported(question, self.settings.limits(), update)
+            answer = _noted(_exported(question, self.settings.limits(), update), base.notes)
             parity = check_parity(answer, formats.exporter(name).RUNTIME, recipe, model.card)
             check_promise(parity, recipe, allow_loss=self.settings.allow_loss)
             artifact = _artifact(model, name, recipe, key, answer, parity)
@@ -186,7 +186,7 @@ class Conversions:
             is_trained=model.source.is_trained,
         )
         card = model.card.model_copy(update={"layout": made.artifact.layout})
-        return Model(source, card, made.artifact.input_names)
+        return Model(source, card, made.artifact.input_names, notes=made.artifact.notes)
 
     def _keep(self, file: Path, artifact: Artifact, key: str) -> Path:
         """Return the folder that a file and its record lie in from now on."""
@@ -253,6 +253,13 @@ def _exported(question: Export, limits: process.Limits, update: Update) -> Expor
         return ExportError(message, hint) if loaded else ModelLoadError(message, hint)
 
     return process.call(jobs.export, question, died, limits=limits, progress=watch)
+
+
+def _noted(answer: ExportedFile, before: tuple[str, ...]) -> ExportedFile:
+    """Return the answer with the notes of the file that it was made from in front of its own."""
+    notes = tuple(dict.fromkeys((*before, *answer.exported.notes)))
+    exported = answer.exported.model_copy(update={"notes": notes})
+    return answer.model_copy(update={"exported": exported})
 
 
 def cache_key(

@@ -14,18 +14,19 @@ from edgekit.formats.tflite import metadata as tflite_metadata
 from edgekit.formats.tflite import versions
 from edgekit.formats.tflite.patch import IDENTIFIER, operator_name, tensor_type, text, unpacked
 
-# Types that floats are made smaller by, without a scale.
-SMALLER = {"float16", "bfloat16", "int4"}
-# Operators that keep an input's values, and the places of values and table in those that look up.
-KEEPING = {"CAST", "EXPAND_DIMS", "RESHAPE", "SQUEEZE"}
+# Operators that keep the values of the inputs at these places, and the places of values and table
+# in those that look up.
+KEEPING = {
+    "CAST": (0,), "EXPAND_DIMS": (0,), "RESHAPE": (0,), "SQUEEZE": (0,), "SELECT": (1, 2),
+    "SELECT_V2": (1, 2),
+}  # fmt: skip
 TABLES = {"GATHER": (1, 0), "EMBEDDING_LOOKUP": (0, 1)}
 
 
 class TfliteFile(NamedTuple):
     """What a .tflite file says about itself. Tensor types count all tensors of all subgraphs.
 
-    `quantized_types` are those of tensors with a scale, and types that only weights made smaller
-    have. `limits` has the smallest and largest whole number that tables have rows for, by input.
+    `limits` has the smallest and largest whole number that tables have rows for, by input.
     `min_runtime` is the least TensorFlow Lite release with all operator versions, None where one
     is of no known release. `metadata` is what `tflite_metadata.read` returns, None without any.
     """
@@ -37,7 +38,6 @@ class TfliteFile(NamedTuple):
     op_versions: dict[str, int]
     tensor_types: dict[str, int]
     subgraphs: int
-    quantized_types: frozenset[str] = frozenset()
     limits: Mapping[str, tuple[float, float]] = MappingProxyType({})
     min_runtime: str | None = None
     metadata: tflite_metadata.ModelMetadata | None = None
@@ -86,17 +86,8 @@ def _describe(model: Any) -> TfliteFile:
         op_versions=versions,
         tensor_types=dict(sorted(Counter(tensor_type(tensor.type) for tensor in tensors).items())),
         subgraphs=len(model.subgraphs),
-        quantized_types=frozenset(_quantized_types(tensors)),
         limits=_limits(main, codes),
     )
-
-
-def _quantized_types(tensors: list[Any]) -> Iterator[str]:
-    for tensor in tensors:
-        kind, quantization = tensor_type(tensor.type), tensor.quantization
-        has_scale = quantization is not None and quantization.scale is not None
-        if kind in SMALLER or (has_scale and len(quantization.scale)):
-            yield kind
 
 
 def _limits(graph: Any, codes: list[str]) -> dict[str, tuple[float, float]]:
@@ -118,7 +109,7 @@ def _rows(graph: Any, codes: list[str], values: int) -> Iterator[int]:
             axis = getattr(operator.builtinOptions, "axis", 0)
             if shape is not None and len(shape):
                 yield int(shape[axis])
-        elif name in KEEPING and inputs[:1] == [values]:
+        elif values in [inputs[i] for i in KEEPING.get(name, ()) if i < len(inputs)]:
             yield from _rows(graph, codes, int(operator.outputs[0]))
 
 
