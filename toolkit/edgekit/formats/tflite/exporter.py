@@ -230,7 +230,8 @@ def _check_io(found: tflite_file.TfliteFile, recipe: Recipe, model: FloatModel) 
     """Refuse a file whose inputs or outputs are not what the recipe says."""
     layout = zip(found.inputs + found.outputs, model.inputs + model.outputs, strict=True)
     for spec, before in layout:
-        kept = from_torch.NARROWED.get(before.dtype, before.dtype)
+        narrowed = from_torch.NARROWED if model.hub == "torch" else {}
+        kept = narrowed.get(before.dtype, before.dtype)
         wanted = recipe.io if before.dtype == "float32" else kept
         if spec.dtype != wanted:
             raise ExportError(
