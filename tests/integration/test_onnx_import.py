@@ -8,6 +8,7 @@ import pytest
 
 from edgekit.errors import ModelLoadError
 from edgekit.formats.onnx import file as onnx_file
+from edgekit.formats.onnx import prepare
 
 pytestmark = pytest.mark.torch
 onnx = pytest.importorskip("onnx")
@@ -52,7 +53,7 @@ def one_op(op, operands, opset, outputs=1, domain="", **attributes):
     graph = helper.make_graph([node], "test", inputs, infos, constants)
     imports = [helper.make_opsetid("", opset)]
     if domain:
-        imports.append(helper.make_opsetid(domain, 3 if domain == onnx_file.ML else 1))
+        imports.append(helper.make_opsetid(domain, 3 if domain == prepare.ML else 1))
     model = helper.make_model(graph, opset_imports=imports)
     model.ir_version = 8
     return _with_outputs(model)
@@ -488,7 +489,7 @@ def test_the_other_gru_and_rnn():
 
 
 def test_classical():
-    ml = onnx_file.ML
+    ml = prepare.ML
     x = rand(1, 3)
     check("Scaler", [x], domain=ml, offset=[1.0, 2.0, 3.0], scale=[0.5, 1.0, 2.0])
     for norm in ("MAX", "L1", "L2"):

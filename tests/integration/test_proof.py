@@ -129,3 +129,16 @@ def test_noise_that_means_nothing_to_a_model_leads_to_its_data(edgekit):
     assert "give --data" in refused.stderr
 
     assert edgekit(*words, "--data", "rows.npz").returncode == 0
+
+
+@pytest.mark.torch
+def test_too_few_samples_for_one_recipe_stop_no_other(edgekit, assets):
+    np.savez(edgekit.cwd / "few.npz", inputs=np.random.default_rng(0).uniform(0, 9, (40, 8, 8)))
+    done = edgekit(
+        "convert", f"{assets}/tiny_torch.py:build", "--card", assets / "tiny.card.toml",
+        "-t", "executorch", "-q", "fp32", "-q", "int8", "--data", "few.npz", "--json",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert [f["artifact"]["recipe"]["name"] for f in found["files"]] == ["fp32"]
+    assert "calibration samples" in found["failures"][0]["error"]["message"]

@@ -1,7 +1,7 @@
 """Options that several verbs share, with their completion."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -60,9 +60,16 @@ Framework = Annotated[
 Weights = Annotated[
     Path | None, typer.Option(help="Weights for a zoo name or factory: a state dict, .weights.h5.")
 ]
+Signature = Annotated[
+    str | None, typer.Option(help="The signature to take, of a SavedModel that has several.")
+]
 Card = Annotated[
     Path | None,
     typer.Option(help="A card (TOML or JSON) with preprocess and labels; default: the one beside."),
+]
+Layout = Annotated[
+    Literal["nhwc"] | None,
+    typer.Option(help="nhwc: the file takes images as height, width, channels, and so is --data."),
 ]
 Input = Annotated[
     list[str] | None,

@@ -21,8 +21,9 @@ class ModelSource(Noun):
     """Where a model comes from.
 
     `ref` is what the user typed; `path` the file or folder behind it; `factory` the function to
-    call in a Python file. `sha256` covers every byte that decides the weights and the graph; it is
-    empty as long as nobody has looked which files a factory reads.
+    call in a Python file; `signature` the one to take of a SavedModel's. `sha256` covers every byte
+    that decides the weights and the graph; it is empty as long as nobody has looked which files a
+    factory reads.
     """
 
     kind: str
@@ -31,6 +32,7 @@ class ModelSource(Noun):
     path: str
     sha256: str
     factory: str | None = None
+    signature: str | None = None
     arguments: dict[str, object] = Field(default_factory=dict)
     weights: str | None = None
     is_trained: bool = True

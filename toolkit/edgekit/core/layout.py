@@ -6,7 +6,7 @@ import numpy as np
 
 from edgekit.core.card import ModelCard
 from edgekit.core.tensor import Array, Arrays, Layout, TensorSpec
-from edgekit.errors import DataError
+from edgekit.errors import DataError, UsageError
 
 # What converters put around an input's own name.
 DECORATION = re.compile(r"^serving_default_|:0$")
@@ -53,6 +53,37 @@ def check_fit(values: Array, spec: TensorSpec, reader: str) -> None:
             "give a card whose preprocess makes them fit (--card), layout = 'NHWC' or 'NCHW' in it "
             "where only the order differs, or other data",
         )
+
+
+def fixed(
+    specs: tuple[TensorSpec, ...], shapes: tuple[tuple[int, ...], ...]
+) -> tuple[tuple[TensorSpec, ...], tuple[str, ...]]:
+    """Return a model's inputs with open sizes fixed by `shapes`, one sample's each, and notes.
+
+    Without an open size but the batch, or without shapes, they stay as they are. Raises
+    `UsageError` for shapes that do not fit.
+    """
+    if not shapes or not any(-1 in spec.shape[1:] for spec in specs):
+        return specs, ()
+    wanted = "; ".join(f"{spec.name} {spec.in_words()}" for spec in specs)
+    if len(shapes) != len(specs) or not all(map(_takes, specs, shapes)):
+        given = "; ".join("x".join(map(str, shape)) for shape in shapes)
+        raise UsageError(
+            f"got the input shape {given}, expected one for each of: {wanted}",
+            "give --input for each input, in this order: one sample's sizes, without the batch",
+        )
+    done, notes = [], []
+    for spec, shape in zip(specs, shapes, strict=True):
+        done.append(spec.model_copy(update={"shape": (*spec.shape[:1], *shape)}))
+        if -1 in spec.shape[1:]:
+            sizes = "x".join(map(str, shape))
+            notes.append(f"input {spec.name} is fixed to {sizes}; the model leaves sizes open")
+    return tuple(done), tuple(notes)
+
+
+def _takes(spec: TensorSpec, shape: tuple[int, ...]) -> bool:
+    own = spec.shape[1:]
+    return len(own) == len(shape) and all(a in {-1, b} for a, b in zip(own, shape, strict=True))
 
 
 def is_image(name: str, rank: int, card: ModelCard | None) -> bool:

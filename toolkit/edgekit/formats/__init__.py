@@ -51,6 +51,15 @@ class Foldered(Protocol):
         ...
 
 
+@runtime_checkable
+class Accompanied(Protocol):
+    """A loader whose models may keep weights in files beside their own."""
+
+    def companions(self, path: Path) -> tuple[Path, ...]:
+        """Return the files that the model in `path` names and that are there, in order."""
+        ...
+
+
 class Exporter(Protocol):
     """Makes files of one format.
 
@@ -124,6 +133,15 @@ class Inspector(Protocol):
 
     def inspect(self, path: Path) -> "Facts":
         """Return what the file says. Raises `ModelLoadError` for a broken one."""
+        ...
+
+
+@runtime_checkable
+class Signed(Protocol):
+    """An inspector of files that may hold several signatures."""
+
+    def inspect_signature(self, path: Path, signature: str | None) -> "Facts":
+        """Return what the file says, and of the signature its inputs, outputs and operators."""
         ...
 
 

@@ -10,7 +10,7 @@ from edgekit.core.artifact import ModelSource
 from edgekit.core.card import ModelCard
 from edgekit.core.facts import Facts, Inspection
 from edgekit.core.noun import Noun
-from edgekit.errors import EdgekitError, ModelLoadError
+from edgekit.errors import EdgekitError, ModelLoadError, UsageError
 from edgekit.system import packages, process, store
 
 
@@ -19,6 +19,7 @@ class _File(Noun):
 
     path: Path
     kind: str
+    signature: str | None = None
 
 
 class _Build(Noun):
@@ -36,8 +37,11 @@ def suffixes() -> dict[str, str]:
     }
 
 
-def inspect(path: Path) -> Inspection:
-    """Return what a file says about itself. Raises `ModelLoadError` for a broken or unknown one."""
+def inspect(path: Path, signature: str | None = None) -> Inspection:
+    """Return what a file says about itself, of the `signature` where it has several.
+
+    Raises `ModelLoadError` for a broken or unknown one, `UsageError` for one without signatures.
+    """
     if not path.exists():
         raise ModelLoadError(f"got no file {path}", "check the path")
     known = suffixes()
@@ -48,15 +52,23 @@ def inspect(path: Path) -> Inspection:
         if not path.is_dir():
             what = f"file of unknown kind '{path.suffix}': {path}"
         raise ModelLoadError(f"got a {what}", f"known: {' '.join(sorted(known))}")
-    question = _File(path=found.path if found else path, kind=kind)
+    if signature is not None and not isinstance(formats.inspector(kind), formats.Signed):
+        raise UsageError(
+            f"got --signature {signature} for {path}, which has no signatures",
+            "leave it out; a SavedModel folder has them",
+        )
+    question = _File(path=found.path if found else path, kind=kind, signature=signature)
     return process.call(describe, question, ModelLoadError)
 
 
 def describe(ask: _File) -> Inspection:
     """Do the work of `inspect`, in the child. Raises `ModelLoadError` whatever the file does."""
-    path = ask.path
+    path, inspector = ask.path, formats.inspector(ask.kind)
     try:
-        facts = formats.inspector(ask.kind).inspect(path)
+        if isinstance(inspector, formats.Signed) and ask.signature:
+            facts = inspector.inspect_signature(path, ask.signature)
+        else:
+            facts = inspector.inspect(path)
     except (EdgekitError, MemoryError):
         raise
     except Exception as error:

@@ -31,13 +31,15 @@ Shape = Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(min_length=1)]
 class ModelSection(Noun):
     """One model: as on the command line, and trained first where `train` is given.
 
-    `input` is one sample's shape, `inputs` those of a model of several. With `download` an `hf:` or
+    `input` is one sample's shape, `inputs` those of a model of several; `signature` chooses one of
+    a SavedModel's. With `download` an `hf:` or
     `timm:` model comes from the network where it is not in the cache.
     """
 
     source: str
     framework: Literal["keras", "torch"] | None = None
     weights: str | None = None
+    signature: str | None = None
     card: str | None = None
     input: Shape | None = None
     inputs: tuple[Shape, ...] = ()

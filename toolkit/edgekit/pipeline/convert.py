@@ -1,5 +1,6 @@
 """From a model source to checked artifacts, through the cache."""
 
+import contextlib
 import threading
 from collections import defaultdict
 from collections.abc import Callable
@@ -155,7 +156,7 @@ class Conversions:
                 samples=self._real(base) if samples is None else None,
                 folder=made,
             )
-            answer = _exported(question, self.settings.limits(), update)
+            answer = _noted(_exported(question, self.settings.limits(), update), base.notes)
             parity = check_parity(answer, formats.exporter(name).RUNTIME, recipe, model.card)
             check_promise(parity, recipe, allow_loss=self.settings.allow_loss)
             artifact = _artifact(model, name, recipe, key, answer, parity)
@@ -185,7 +186,7 @@ class Conversions:
             is_trained=model.source.is_trained,
         )
         card = model.card.model_copy(update={"layout": made.artifact.layout})
-        return Model(source, card, made.artifact.input_names)
+        return Model(source, card, made.artifact.input_names, notes=made.artifact.notes)
 
     def _keep(self, file: Path, artifact: Artifact, key: str) -> Path:
         """Return the folder that a file and its record lie in from now on."""
@@ -205,9 +206,11 @@ def convert_all(
     attempts: list[Attempt], conversions: Conversions
 ) -> list[Converted | EdgekitError]:
     """Convert two at a time, and return what came of each. One that fails stops no other."""
-    # Prepared before the threads start: the samples are shared.
+    # Prepared before the threads start: the samples are shared. What is wrong with them is the
+    # answer of the attempts that want them.
     for attempt in attempts:
-        conversions.calibration(attempt.model, attempt.recipe)
+        with contextlib.suppress(DataError):
+            conversions.calibration(attempt.model, attempt.recipe)
 
     def attempt_one(attempt: Attempt) -> Converted | EdgekitError:
         try:
@@ -252,6 +255,13 @@ def _exported(question: Export, limits: process.Limits, update: Update) -> Expor
     return process.call(jobs.export, question, died, limits=limits, progress=watch)
 
 
+def _noted(answer: ExportedFile, before: tuple[str, ...]) -> ExportedFile:
+    """Return the answer with the notes of the file that it was made from in front of its own."""
+    notes = tuple(dict.fromkeys((*before, *answer.exported.notes)))
+    exported = answer.exported.model_copy(update={"notes": notes})
+    return answer.model_copy(update={"exported": exported})
+
+
 def cache_key(
     model: Model, name: str, recipe: Recipe, data: Dataset | None, settings: Settings
 ) -> str:
@@ -259,7 +269,7 @@ def cache_key(
     used = data.fingerprint if data else None
     return store.key_of(
         {
-            "source": [model.source.kind, model.source.sha256],
+            "source": [model.source.kind, model.source.sha256, model.source.signature],
             # Weights that are not given are drawn by the seed.
             "seed": None if model.source.is_trained else settings.seed,
             "card": model.card.deciding(formats.exporter(name).TEXTS),

@@ -139,9 +139,11 @@ def _load(ask: Loading) -> FloatModel:
     packages.versions(loader.PACKAGES)
     model = loader.load(source, card, trust=ask.trust, seed=ask.seed)
     # A converted file may have other names for its inputs than the model that it was made from.
-    pairs = zip(model.inputs, ask.input_names or _names(model), strict=True)
-    inputs = tuple(spec.model_copy(update={"name": name}) for spec, name in pairs)
-    return dataclasses.replace(model, inputs=inputs, layout=card.layout or model.layout)
+    names = dict(zip((s.name for s in model.inputs), ask.input_names or _names(model), strict=True))
+    inputs = tuple(spec.model_copy(update={"name": names[spec.name]}) for spec in model.inputs)
+    limits = {names[name]: limit for name, limit in model.limits.items()}
+    layout = card.layout or model.layout
+    return dataclasses.replace(model, inputs=inputs, layout=layout, limits=limits)
 
 
 def _names(model: FloatModel) -> list[str]:
@@ -229,7 +231,7 @@ def _check_shapes(model: FloatModel) -> None:
         if any(size < 0 for size in spec.shape[1:]):
             raise ExportError(
                 f"got an input of no fixed shape: {spec.name}, {spec.in_words()}",
-                "fix all sizes when building the model; only the batch may be left open",
+                "fix them: --input with one sample's sizes, for each input",
             )
         if 0 in spec.shape or not spec.shape:
             raise ModelLoadError(

@@ -117,6 +117,7 @@ def _model(section: ModelSection, profiles: tuple[Target, ...], root: Path) -> M
         framework=section.framework,
         for_format=profiles[0].formats[0],
         weights=Path(section.weights) if section.weights else None,
+        signature=section.signature,
         card=Path(section.card) if section.card else None,
         inputs=section.shapes,
         download=section.download,

@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 from edgekit import formats
+from edgekit.core.reason import reason
 from edgekit.errors import ModelLoadError, UsageError
 from edgekit.system import packages
 
@@ -117,6 +118,6 @@ def _absent(ref: str, error: Exception, *, download: bool) -> ModelLoadError:
             "give --download, or download = true in edgekit.toml, to fetch it",
         )
     return ModelLoadError(
-        f"got no {ref} from Hugging Face: {type(error).__name__}: {str(error).strip()[:300]}",
+        f"got no {ref} from Hugging Face: {type(error).__name__}: {reason(error)}",
         "check the name, the commit and the network; a gated model needs huggingface-cli login",
     )

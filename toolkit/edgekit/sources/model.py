@@ -28,13 +28,15 @@ class Model:
     """A source with its card, ready to be converted.
 
     `input_names` are those of the model that this one was made from, where it was; `warnings` are
-    what its user should be told before anything is made of it.
+    what its user should be told before anything is made of it, `notes` what was done to
+    make the file that it is.
     """
 
     source: ModelSource
     card: ModelCard
     input_names: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def layout(self) -> Layout:

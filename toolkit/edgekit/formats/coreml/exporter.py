@@ -16,6 +16,7 @@ import numpy as np
 
 from edgekit.core.artifact import Exported, FloatModel
 from edgekit.core.card import ModelCard
+from edgekit.core.reason import reason
 from edgekit.core.recipe import Recipe
 from edgekit.core.tensor import Arrays, TensorSpec
 from edgekit.errors import EdgekitError, ExportError
@@ -63,7 +64,7 @@ def export(
         raise
     except Exception as error:
         raise ExportError(
-            f"got {type(error).__name__} from coremltools for {recipe.name}: {str(error)[:600]}",
+            f"got {type(error).__name__} from coremltools for {recipe.name}: {reason(error)}",
             "the message names the op; replace it by one that Core ML has",
         ) from error
     half = () if recipe.scheme == "fp32" else (HALF,)

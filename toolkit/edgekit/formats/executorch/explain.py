@@ -5,7 +5,7 @@ import re
 import traceback
 from typing import Any
 
-from edgekit.core import reasons
+from edgekit.core.reason import reason
 from edgekit.errors import ExportError
 
 # How ExecuTorch's messages name an operator, and a node of the graph.
@@ -24,7 +24,7 @@ def explain(error: Exception, program: Any, backend: str, recipe: str) -> Export
     where = _in_graph(str(error).strip(), program) if program is not None else _in_module(error)
     return ExportError(
         f"got an error from ExecuTorch for {backend} {recipe}{f', at {where}' if where else ''}: "
-        f"{reasons.reason(error)} ({type(error).__name__})",
+        f"{reason(error)} ({type(error).__name__})",
         "replace this operation in the model by one that can be exported"
         if program is None
         else "replace this operator in the model; core ATen operators can be lowered",

@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from edgekit.core import reasons
 from edgekit.core.artifact import Exported, FloatModel, Share
 from edgekit.core.card import ModelCard
+from edgekit.core.reason import reason
 from edgekit.core.recipe import Recipe
 from edgekit.core.tensor import Arrays, TensorSpec
 from edgekit.errors import EdgekitError, ExportError
@@ -140,7 +140,7 @@ class _Work:
                 raise
             raise ExportError(
                 f"got a model that cannot be exported for batches of 1 to {self.recipe.batch_max}: "
-                f"{reasons.reason(error)}",
+                f"{reason(error)}",
                 "make it take any batch (in a .pt2: dynamic_shapes), or leave the largest at 1",
             ) from error
 

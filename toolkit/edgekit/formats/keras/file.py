@@ -37,8 +37,11 @@ HARMLESS: dict[str, tuple[Any, ...] | None] = {
     "adjustment": (None,),
     "fused": None,
     "input_length": None,
+    "rng_type": None,
     "experimental_run_tf_function": None,
 }
+# What only training needs of an argument, by the end of its name.
+TRAINING = ("_initializer", "_regularizer", "_constraint")
 
 
 def check(path: Path, *, trust: bool) -> None:
@@ -53,6 +56,22 @@ def check(path: Path, *, trust: bool) -> None:
             f"got a Lambda layer in {path}: {', '.join(lambdas)}; loading it would run its code",
             "rewrite it as a layer class, or give --trust if you know where the file is from",
         )
+
+
+def is_keras2(path: Path) -> bool:
+    """Return whether Keras 2 wrote a file, by what it says itself."""
+    return version(path).startswith(("2.", "unknown"))
+
+
+def version(path: Path) -> str:
+    """Return the version of Keras that wrote a file, or `unknown`, as old ones are."""
+    if path.suffix.lower() not in H5_SUFFIXES:
+        with zipfile.ZipFile(path) as opened, opened.open("metadata.json") as member:
+            return str(json.loads(member.read(MAX_CONFIG_BYTES)).get("keras_version"))
+    import h5py
+
+    with h5py.File(path, "r") as file:
+        return str(file.attrs.get("keras_version", "unknown"))
 
 
 def read_config(path: Path) -> Any:
@@ -136,10 +155,11 @@ def migrated(path: Path, folder: Path) -> tuple[Path, tuple[str, ...]]:
     import h5py
 
     config = read_config(path)
+    before = json.dumps(config)
     changes = tuple(_migrate(config, path))
     with h5py.File(path, "r") as file:
         optimizer = _old_optimizer(file.attrs.get("training_config"))
-    if not changes and not optimizer:
+    if json.dumps(config) == before and not optimizer:
         return path, ()
     copy = folder / path.name
     shutil.copyfile(path, copy)
@@ -153,12 +173,16 @@ def _migrate(config: Any, path: Path) -> Iterator[str]:
     """Remove from `config`, in place, what Keras 3 refuses; yield what was removed."""
     import keras
 
+    yield from _renamed(config)
     for kind, name, inner in objects(config):
         layer = getattr(keras.layers, kind, None)
         if layer is None:
             continue
+        axis = inner.get("axis")
+        if kind == "BatchNormalization" and isinstance(axis, list) and len(axis) == 1:
+            inner["axis"] = axis[0]
         for key in _unknown_arguments(layer, inner):
-            allowed = HARMLESS[key]
+            allowed = HARMLESS.get(key)
             value = inner[key]
             if allowed is not None and value not in allowed:
                 raise ModelLoadError(
@@ -167,11 +191,12 @@ def _migrate(config: Any, path: Path) -> Iterator[str]:
                     "convert it with the Keras 2 that wrote it, to a SavedModel",
                 )
             del inner[key]
-            yield f"{name} ({kind}): dropped {key}={value!r}, which changes nothing"
+            if key in HARMLESS:
+                yield f"{name} ({kind}): dropped {key}={value!r}, which changes nothing"
 
 
 def _unknown_arguments(layer: Any, config: Config) -> list[str]:
-    """Return the arguments in HARMLESS that neither the layer nor its parents take."""
+    """Return the arguments that change nothing, and neither the layer nor its parents take."""
     import inspect
 
     taken = {
@@ -180,7 +205,31 @@ def _unknown_arguments(layer: Any, config: Config) -> list[str]:
         if "__init__" in vars(parent)
         for name in inspect.signature(parent.__init__).parameters
     }
-    return [key for key in config if key in HARMLESS and key not in taken]
+    return [
+        key for key in config if (key in HARMLESS or key.endswith(TRAINING)) and key not in taken
+    ]
+
+
+def _renamed(config: Any) -> Iterator[str]:
+    """Write `_` for `/` in the names of layers, which Keras 3 forbids; yield what was renamed."""
+    names = {name for _, name, inner in objects(config) if "/" in name and "name" in inner}
+    new = {name: name.replace("/", "_") for name in names}
+    taken = {name for _, name, _ in objects(config)}
+    if not new or set(new.values()) & taken or len(set(new.values())) < len(new):
+        return
+    _replace(config, new)
+    first = min(new)
+    yield f"renamed {len(new)} layers with / in their names: {first} is {new[first]}"
+
+
+def _replace(node: Any, new: dict[str, str]) -> None:
+    """Replace texts that are names of layers, in place: those of layers, and of links to them."""
+    pairs = node.items() if isinstance(node, dict) else enumerate(node)
+    for key, value in list(pairs):
+        if isinstance(value, str):
+            node[key] = new.get(value, value)
+        elif isinstance(value, dict | list):
+            _replace(value, new)
 
 
 def _old_optimizer(text: str | bytes | None) -> tuple[str, ...]:

@@ -1,7 +1,5 @@
 """`.keras` and `.h5` files, read as what they are: no framework, and nothing in them runs."""
 
-import json
-import zipfile
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -29,7 +27,7 @@ def inspect(path: Path) -> Facts:
         format="keras",
         inputs=tuple(_inputs(inner, layers)),
         more={
-            "saved_by": f"keras {_version(path)}",
+            "saved_by": f"keras {keras_file.version(path)}",
             "model": str(config.get("class_name", "unknown")),
             "input_shape": tuple(shape) if shape and _is_shape(shape) else None,
             "layers": dict(sorted(counts.items())),
@@ -69,16 +67,6 @@ def _dtype(dtype: Any) -> str:
     """Return the type that is computed in: where Keras 2 writes a name, Keras 3 may a policy."""
     name = dtype["config"]["name"] if isinstance(dtype, dict) else dtype
     return str(name or "float32").removeprefix("mixed_")
-
-
-def _version(path: Path) -> str:
-    if path.suffix.lower() not in keras_file.H5_SUFFIXES:
-        with zipfile.ZipFile(path) as archive, archive.open("metadata.json") as member:
-            return str(json.loads(member.read(keras_file.MAX_CONFIG_BYTES)).get("keras_version"))
-    import h5py
-
-    with h5py.File(path, "r") as file:
-        return str(file.attrs.get("keras_version", "unknown"))
 
 
 def describe(model: FloatModel) -> Facts:

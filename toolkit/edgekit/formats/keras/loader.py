@@ -6,13 +6,16 @@ from typing import Any
 
 import numpy as np
 
+from edgekit.core import layout as layouts
 from edgekit.core.artifact import FloatModel, ModelSource
 from edgekit.core.card import ModelCard
+from edgekit.core.reason import reason
 from edgekit.core.tensor import Arrays, Layout, TensorSpec
 from edgekit.errors import ModelLoadError
-from edgekit.formats import factory
+from edgekit.formats import factory, graph
+from edgekit.formats.keras import building, keras2
 from edgekit.formats.keras import file as keras_file
-from edgekit.formats.keras.tracing import call_arguments
+from edgekit.formats.keras.tracing import call_arguments, caller, traced
 
 SUFFIXES = (".keras", *keras_file.H5_SUFFIXES)
 HUB = "keras"
@@ -25,38 +28,68 @@ def load(source: ModelSource, card: ModelCard, *, trust: bool, seed: int = 0) ->
 
     Raises `ModelLoadError` for a broken or unsafe file.
     """
-    del card  # a Keras model knows its own shapes
     if source.factory is None:
         keras_file.check(Path(source.path), trust=trust)
     import keras
 
     keras.utils.set_random_seed(seed)
-    notes: tuple[str, ...] = ()
     if source.factory:
-        model = _from_factory(source, keras)
-    else:
-        model, notes = _from_file(source, keras, trust)
-    inputs, outputs = getattr(model, "inputs", None), getattr(model, "outputs", None)
-    if not inputs or not outputs:
-        raise ModelLoadError(
-            f"got a model without fixed inputs and outputs from {source.ref}: a subclassed model "
-            "that was never built",
-            "build it as a functional model, or call it once on a keras.Input",
-        )
+        return _float_model(source, card, _from_factory(source, card, keras), ())
+    path = Path(source.path)
+    try:
+        model, notes = _from_file(source, path, keras, trust)
+    except ModelLoadError as error:
+        if not keras_file.is_keras2(path):
+            raise
+        return keras2.load(source, card, trust=trust, why=error.__cause__ or error)
+    return _float_model(source, card, model, notes)
+
+
+def _float_model(
+    source: ModelSource, card: ModelCard, model: Any, notes: tuple[str, ...]
+) -> FloatModel:
+    """Return the model in float32, its open sizes fixed by the card's shapes."""
+    import keras
+
+    model = building.functional(model, source, card, keras)
+    building.refuse_text(model, source.ref)
+    model, widened = building.in_float32(model, keras)
+    inputs = tuple(building.spec_of(tensor) for tensor in model.inputs)
+    fixed, shaped = layouts.fixed(inputs, card.sample_shapes("keras"))
     return FloatModel(
         source=source,
         hub=HUB,
         native=model,
-        inputs=tuple(_spec(tensor) for tensor in inputs),
-        outputs=tuple(_spec(tensor) for tensor in outputs),
+        inputs=fixed,
+        outputs=_outputs(model, fixed, keras),
         predict=lambda batch: _predict(model, keras, batch),
         layout=LAYOUT,
-        notes=notes,
+        notes=(*notes, *widened, *shaped),
+        limits=_limits(model, fixed),
     )
 
 
-def _from_file(source: ModelSource, keras: Any, trust: bool) -> tuple[Any, tuple[str, ...]]:
-    path = Path(source.path)
+def _outputs(model: Any, inputs: tuple[TensorSpec, ...], keras: Any) -> tuple[TensorSpec, ...]:
+    """Return the outputs, with the sizes that follow where inputs were fixed."""
+    own = tuple(map(building.spec_of, model.outputs))
+    if inputs == tuple(map(building.spec_of, model.inputs)):
+        return own
+    symbols = [keras.Input(spec.shape[1:], dtype=spec.dtype) for spec in inputs]
+    found = keras.tree.flatten(model(call_arguments(model, symbols, keras), training=False))
+    shapes = [building.spec_of(tensor).shape for tensor in found]
+    return tuple(o.model_copy(update={"shape": s}) for o, s in zip(own, shapes, strict=True))
+
+
+def _limits(model: Any, inputs: tuple[TensorSpec, ...]) -> dict[str, tuple[float, float]]:
+    """Return the smallest and largest whole numbers that the model's embeddings have rows for."""
+    if not any(spec.dtype.startswith(("int", "uint")) for spec in inputs):
+        return {}
+    return graph.limits(traced(caller(model), inputs, batch=1), inputs)
+
+
+def _from_file(
+    source: ModelSource, path: Path, keras: Any, trust: bool
+) -> tuple[Any, tuple[str, ...]]:
     try:
         with tempfile.TemporaryDirectory() as folder:
             notes: tuple[str, ...] = ()
@@ -67,13 +100,19 @@ def _from_file(source: ModelSource, keras: Any, trust: bool) -> tuple[Any, tuple
         raise
     except Exception as error:
         raise ModelLoadError(
-            f"got a file that Keras {keras.__version__} cannot load: {source.ref}: "
-            f"{str(error)[:600]}",
-            "load it where it was trained and save it again with model.save('model.keras')",
+            f"got a file that Keras {keras.__version__} cannot load: {source.ref}: {reason(error)}",
+            _hint(error, source.ref),
         ) from error
 
 
-def _from_factory(source: ModelSource, keras: Any) -> Any:
+def _hint(error: Exception, ref: str) -> str:
+    if "Could not locate" in str(error) or "Unknown layer" in str(error):
+        code = f"edgekit convert file.py:factory --weights {ref}"
+        return f"its own classes are not in the file; name the code that builds it: {code}"
+    return "load it where it was trained and save it again with model.save('model.keras')"
+
+
+def _from_factory(source: ModelSource, card: ModelCard, keras: Any) -> Any:
     model = factory.call(source)
     if not isinstance(model, keras.Model):
         raise ModelLoadError(
@@ -81,6 +120,8 @@ def _from_factory(source: ModelSource, keras: Any) -> Any:
             "give --framework torch for a PyTorch factory",
         )
     if source.weights:
+        # A subclassed model has its variables once it is called.
+        built = building.functional(model, source, card, keras)
         try:
             model.load_weights(source.weights)
         except Exception as error:
@@ -88,12 +129,8 @@ def _from_factory(source: ModelSource, keras: Any) -> Any:
                 f"got weights that do not fit {source.ref}: {source.weights}: {error}",
                 "give the .weights.h5 or .keras file of this very architecture",
             ) from error
+        model = built
     return model
-
-
-def _spec(tensor: Any) -> TensorSpec:
-    shape = tuple(-1 if size is None else int(size) for size in tensor.shape)
-    return TensorSpec(name=tensor.name, shape=shape, dtype=tensor.dtype)
 
 
 def _predict(model: Any, keras: Any, batch: Arrays) -> Arrays:

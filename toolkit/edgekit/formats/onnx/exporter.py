@@ -11,6 +11,7 @@ from typing import Any
 from edgekit.core import layout as layouts
 from edgekit.core.artifact import Exported, FloatModel
 from edgekit.core.card import ModelCard
+from edgekit.core.reason import reason
 from edgekit.core.recipe import Recipe
 from edgekit.core.tensor import Arrays, Layout, TensorSpec
 from edgekit.errors import EdgekitError, ExportError
@@ -73,7 +74,7 @@ def export(
         raise
     except Exception as error:
         raise ExportError(
-            f"got {type(error).__name__} from the ONNX tools for {recipe.name}: {str(error)[:600]}",
+            f"got {type(error).__name__} from the ONNX tools for {recipe.name}: {reason(error)}",
             "the message names the layer or op; replace it by one that ONNX has",
         ) from error
     path.write_bytes(proto.SerializeToString(deterministic=True))
@@ -94,7 +95,7 @@ def _float32(model: FloatModel, card: ModelCard) -> tuple[Any, Layout]:
         return _tidy(_from_torch(model)), model.layout
     images = [i for i, s in enumerate(model.inputs) if layouts.is_image(s.name, len(s.shape), card)]
     if model.hub == "keras":
-        tracing.unroll(model.native)
+        tracing.unroll(model)
     proto = _from_tensorflow(model, images)
     return _in_order(_tidy(proto)), "NCHW" if images else model.layout
 

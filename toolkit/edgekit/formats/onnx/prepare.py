@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from edgekit.core.tensor import TensorSpec
 from edgekit.errors import ModelLoadError
-from edgekit.formats.onnx import batch, opsets, precision
+from edgekit.formats.onnx import batch, dequantize, opsets, precision
 from edgekit.formats.onnx.file import fold, inputs_of, nodes, read, reads, run_zeros
 
 MAX_INPUT_ELEMENTS = 2**28
@@ -14,8 +14,6 @@ DTYPES = ("float32", "int32", "int64", "bool", "uint8", "int8")
 
 ML = "ai.onnx.ml"
 DOMAINS = {"", "ai.onnx", ML, "com.microsoft"}
-QUANTIZED = ("QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear", "QLinear", "QAttention",
-             "QGemm", "ConvInteger", "MatMulInteger", "MatMulNBits", "DynamicQuantize")  # fmt: skip
 
 
 class Prepared(NamedTuple):
@@ -42,6 +40,7 @@ def prepare(path: Path, shapes: batch.Shapes = ()) -> Prepared:
     opsets.declare(model, path)
     _check_nodes(model, path)
     notes += precision.to_float32(model)
+    notes += dequantize.to_float(model, path)
     notes += _keep_tensors(model)
     _check_types(model, path)
     notes += batch.given_to_inputs(model, path)
@@ -59,15 +58,8 @@ def prepare(path: Path, shapes: batch.Shapes = ()) -> Prepared:
 
 
 def _check_nodes(model: Any, path: Path) -> None:
-    """Refuse by name: foreign ops, and models that are quantized already."""
+    """Refuse foreign ops by name."""
     ops = [(node.domain, node.op_type) for node in nodes(model)]
-    quantized = sorted({name for _, name in ops if name.startswith(QUANTIZED)})
-    if quantized:
-        raise ModelLoadError(
-            f"got a model that is quantized already ({', '.join(quantized)}), expected float32: "
-            f"{path}",
-            "start from the float model",
-        )
     local = {(function.domain, function.name) for function in model.functions}
     foreign = sorted({f"{d}:{n}" for d, n in ops if d not in DOMAINS and (d, n) not in local})
     if foreign:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from edgekit.core.artifact import Exported, FloatModel
 from edgekit.core.card import ModelCard
+from edgekit.core.reason import reason
 from edgekit.core.recipe import Recipe
 from edgekit.core.tensor import Arrays
 from edgekit.errors import ExportError
@@ -74,7 +75,7 @@ def export(
         open_session(source, Optimized(path, "EXTENDED", entries=ENTRIES))
     except Exception as error:  # ONNX Runtime's own exceptions share no class
         raise ExportError(
-            f"got {type(error).__name__} from ONNX Runtime for {recipe.name}: {str(error)[:600]}",
+            f"got {type(error).__name__} from ONNX Runtime for {recipe.name}: {reason(error)}",
             "the message names the op; replace it by one that ONNX Runtime has",
         ) from error
     inputs, outputs = ort_file.specs(path)

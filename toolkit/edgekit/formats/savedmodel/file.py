@@ -13,13 +13,17 @@ from typing import Any
 from edgekit.core.suggest import did_you_mean
 from edgekit.errors import ModelLoadError
 
+# What servers, and most who save models, call the signature that serves.
+USUAL = "serving_default"
+
 # Stateful operators that only hold, restore or initialise what belongs to the model.
 ALLOWED_STATEFUL = {
-    "AssignVariableOp", "DestroyResourceOp", "HashTableV2", "LookupTableFindV2",
-    "LookupTableImportV2", "If", "MutableHashTableV2", "PartitionedCall", "Placeholder",
-    "RandomStandardNormal", "RandomUniform", "ReadVariableOp", "RestoreV2",
-    "StatefulPartitionedCall", "TensorListFromTensor", "VarHandleOp", "VarIsInitializedOp",
-    "VariableV2", "Assign", "While",
+    "Assert", "Assign", "AssignVariableOp", "Case", "DestroyResourceOp", "HashTableV2", "If",
+    "LookupTableFindV2", "LookupTableImportV2", "LookupTableSizeV2", "MutableHashTableV2",
+    "PartitionedCall", "Placeholder", "RandomStandardNormal", "RandomUniform", "RandomUniformInt",
+    "ReadVariableOp", "ResourceGather", "ResourceGatherNd", "RestoreV2", "StatefulPartitionedCall",
+    "TensorListFromTensor", "TruncatedNormal", "VarHandleOp", "VarIsInitializedOp", "VariableShape",
+    "VariableV2", "While",
 }  # fmt: skip
 # Stateless by TensorFlow's book-keeping, but they look at the file system or call Python.
 REFUSED_STATELESS = {
@@ -27,13 +31,14 @@ REFUSED_STATELESS = {
 }  # fmt: skip
 
 
-def check(path: Path, signature: str, *, trust: bool) -> str:
+def check(path: Path, signature: str | None, *, trust: bool) -> str:
     """Return the name of the signature to convert, having refused what could run code.
 
-    `path` is the `saved_model.pb`. Raises `ModelLoadError`.
+    `path` is the `saved_model.pb`; `signature` the one asked for, or None. Raises `ModelLoadError`.
     """
     meta = read(path)
-    name = _signature(meta, signature, path)
+    name = chosen(meta, signature, path)
+    check_text(meta, name, path)
     if not trust:
         for op, node in _reachable(meta, name):
             if not _is_harmless(op):
@@ -72,16 +77,55 @@ def signatures(meta: Any) -> list[str]:
     return sorted(str(n) for n, s in meta.signature_def.items() if s.inputs and s.outputs)
 
 
-def _signature(meta: Any, wanted: str, path: Path) -> str:
+def chosen(meta: Any, wanted: str | None, path: Path) -> str:
+    """Return the signature asked for, or else the usual or the only one.
+
+    Raises `ModelLoadError` where it is not there, or has to be chosen.
+    """
     names = signatures(meta)
-    if wanted in names:
-        return wanted
-    if len(names) != 1:
-        raise ModelLoadError(
-            f"got signatures {', '.join(names) or 'none'} in {path}, expected '{wanted}'",
-            did_you_mean(wanted, names) or "save it with a serving signature",
-        )
-    return names[0]
+    if wanted in names or (wanted is None and USUAL in names):
+        return wanted or USUAL
+    if wanted is None and len(names) == 1:
+        return names[0]
+    hint = "save it with one: tf.saved_model.save(model, folder, signatures=function)"
+    if names:
+        hint = f"name one: --signature {names[0]}"
+        hint = did_you_mean(wanted, names) if wanted else hint
+    expected = f"'{wanted}'" if wanted else "one to convert"
+    raise ModelLoadError(
+        f"got signatures {', '.join(names) or 'none'} in {path}, expected {expected}", hint
+    )
+
+
+def check_text(meta: Any, name: str, path: Path) -> None:
+    """Refuse a signature that takes or gives text. Raises `ModelLoadError`."""
+    definition = meta.signature_def[name]
+    texts = _texts(definition)
+    if not texts:
+        return
+    side, text = texts[0]
+    others = [n for n in signatures(meta) if not _texts(meta.signature_def[n])]
+    hint = "cut the model after what turns the text into numbers, and save that with a signature"
+    if others:
+        hint = f"name a signature of numbers: --signature {others[0]}"
+    raise ModelLoadError(
+        f"got a string {side}, {text} of signature {name} of {path}: a string {side} cannot run on "
+        "a device",
+        hint,
+    )
+
+
+def _texts(definition: Any) -> list[tuple[str, str]]:
+    """Return the inputs and outputs of text: which side, and the name."""
+    from tensorflow.python.framework import dtypes
+
+    sides = (("input", definition.inputs), ("output", definition.outputs))
+    return [
+        (side, str(name))
+        for side, entries in sides
+        for name, info in sorted(entries.items(), key=lambda item: str(item[0]))
+        if info.dtype == dtypes.string.as_datatype_enum
+    ]
 
 
 def _reachable(meta: Any, signature: str) -> Iterator[tuple[str, str]]:

@@ -6,29 +6,37 @@ from typing import Any
 from edgekit.core.facts import Facts
 from edgekit.core.tensor import TensorSpec
 from edgekit.formats.savedmodel import file as savedmodel_file
-from edgekit.formats.savedmodel.loader import SIGNATURE
 from edgekit.system import packages
 
 SUFFIXES = (".pb",)
 
 
 def inspect(path: Path) -> Facts:
-    """Return the signatures, and of the one that a conversion takes I/O and operators.
+    """Return the signatures, and of the one that a conversion takes I/O and operators."""
+    return inspect_signature(path, None)
+
+
+def inspect_signature(path: Path, signature: str | None) -> Facts:
+    """Return the signatures, and of the one given, or else the usual one, I/O and operators.
 
     `path` is the folder, or the file in it. Operators count all that loading or inference can run.
+    Raises `ModelLoadError` for a signature that is not there.
     """
     packages.versions(("tensorflow",))
     file = path if path.is_file() else path / savedmodel_file.MARKER
     meta = savedmodel_file.read(file)
     names = savedmodel_file.signatures(meta)
     # With several and none of the usual name, a conversion asks for one as well.
-    chosen = SIGNATURE if SIGNATURE in names else names[0] if len(names) == 1 else None
-    signature = meta.signature_def[chosen] if chosen else None
+    usual = savedmodel_file.USUAL
+    chosen = usual if usual in names else names[0] if len(names) == 1 else None
+    if signature is not None:
+        chosen = savedmodel_file.chosen(meta, signature, file)
+    definition = meta.signature_def[chosen] if chosen else None
     weights = file.parent.glob("variables/*")
     return Facts(
         format="savedmodel",
-        inputs=_borders(signature.inputs) if signature else (),
-        outputs=_borders(signature.outputs) if signature else (),
+        inputs=_borders(definition.inputs) if definition else (),
+        outputs=_borders(definition.outputs) if definition else (),
         operators=savedmodel_file.operators(meta, chosen) if chosen else None,
         more={
             "saved_by": f"tensorflow {meta.meta_info_def.tensorflow_version or 'unknown'}",
@@ -40,7 +48,7 @@ def inspect(path: Path) -> Facts:
 
 
 def _borders(entries: Any) -> tuple[TensorSpec, ...]:
-    """Return a signature's tensors by name: the file keeps no other order."""
+    """Return a signature's tensors of numbers by name: the file keeps no other order."""
     from tensorflow.python.framework import dtypes
 
     return tuple(
@@ -50,4 +58,5 @@ def _borders(entries: Any) -> tuple[TensorSpec, ...]:
             dtype=dtypes.as_dtype(info.dtype).name,
         )
         for name, info in sorted(entries.items(), key=lambda item: str(item[0]))
+        if dtypes.as_dtype(info.dtype) != dtypes.string
     )

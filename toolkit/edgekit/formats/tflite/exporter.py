@@ -1,19 +1,21 @@
 """TFLite (LiteRT): one float conversion, then ai-edge-quantizer on the flatbuffer."""
 
 import functools
+import re
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
+from edgekit.core import layout as layouts
 from edgekit.core.artifact import Exported, FloatModel
 from edgekit.core.card import ModelCard
+from edgekit.core.reason import reason
 from edgekit.core.recipe import Recipe
-from edgekit.core.tensor import Array, Arrays, Layout
+from edgekit.core.tensor import Arrays, Layout
 from edgekit.errors import EdgekitError, ExportError
+from edgekit.formats import graph
 from edgekit.formats.keras import tracing
 from edgekit.formats.tflite import file as tflite_file
-from edgekit.formats.tflite import from_torch, patch, versions
+from edgekit.formats.tflite import from_torch, joins, patch, ranges, scales, versions
 from edgekit.formats.tflite import metadata as tflite_metadata
 
 SUFFIX = ".tflite"
@@ -23,10 +25,6 @@ PACKAGES = ("ai-edge-litert", "ai-edge-quantizer")
 
 RECIPES = ("fp32", "fp16", "dynamic-int8", "int8", "int8-io8")
 TEXTS = tflite_metadata.TEXTS
-
-
-# The smallest and largest value of each tensor, as ai-edge-quantizer has them.
-Ranges = dict[str, Any]
 
 
 def refusal(recipe: Recipe) -> str | None:
@@ -54,78 +52,150 @@ def export(
     `samples`, one `(n, ...)` array per input, are the representative dataset. Raises `ExportError`.
     """
     layout: Layout = model.layout
+    notes: tuple[str, ...] = ()
     if model.hub == "tflite":
-        data = _quantize(Path(model.native), recipe, samples)
+        data, notes = _quantize(model.native, recipe, samples)
     elif recipe.scheme != "fp32":
         raise ExportError(f"got recipe {recipe.name} for a {model.hub} model, expected fp32 first")
     elif model.hub == "torch":
         data, layout = from_torch.convert(model, card)
+        notes = from_torch.narrowed(model)
     else:
         data = _from_tensorflow(model)
     data = versions.corrected(patch.inlined(data))
     path.write_bytes(tflite_metadata.embedded(data, card, card.version))
     found = tflite_file.read(path)
     _check_io(found, recipe, model)
+    if recipe.weight == "int8":
+        kept = [spec for spec in found.inputs if spec.dtype not in {recipe.io, "float32"}]
+        notes += tuple(f"input {layouts.plain_name(spec.name)} stays {spec.dtype}" for spec in kept)
+    if model.hub == "torch" and layout == "NCHW":
+        notes += _kept_layout(found)
     return Exported(
         inputs=found.inputs,
         outputs=found.outputs,
         op_histogram=found.op_histogram,
         layout=layout,
         min_runtime=versions.min_runtime(path.read_bytes()),
-        notes=from_torch.narrowed(model) if model.hub == "torch" else (),
+        notes=notes,
+    )
+
+
+def _kept_layout(found: tflite_file.TfliteFile) -> tuple[str, ...]:
+    """Return what to say of images that lie as PyTorch has them, and not as TFLite's kernels do."""
+    images = [spec for spec in found.inputs if layouts.layout_of(spec.shape) == "NCHW"]
+    moves = found.op_histogram.get("TRANSPOSE", 0)
+    return tuple(
+        f"input {layouts.plain_name(spec.name)} lies as channels, height, width; the file has "
+        f"{moves} TRANSPOSE, and --layout nhwc makes it take images as cameras give them"
+        for spec in images[:1]
     )
 
 
 def _from_tensorflow(model: FloatModel) -> bytes:
     """Convert with a batch of 1: a dynamic one is refused by browsers and some delegates.
 
-    A Keras model is wrapped rather than traced to concrete functions, which would leave resource
-    variables in the file: it loads, runs and answers NaN.
+    The graph is frozen before: a converter that is given resource variables may leave them in the
+    file, which loads, runs and answers NaN.
     """
-    import tensorflow as tf
-
-    converters = tf.lite.TFLiteConverter
     try:
+        native = model.native
         if model.hub == "keras":
-            data = converters.from_keras_model(_fixed_batch(model)).convert()
-        else:
-            data = converters.from_concrete_functions([model.native]).convert()
+            tracing.unroll(model)
+            call = tracing.caller(model.native)
+            native = graph.frozen(tracing.traced(call, model.inputs, batch=1))
+        data = _converted(native, model)
     except EdgekitError:
         raise
     except Exception as error:
         raise ExportError(
-            f"got {type(error).__name__} from the TFLite converter: {str(error)[:1000]}",
+            f"got {type(error).__name__} from the TFLite converter: {_lacking(error)}",
             "the message names the layer or op; replace it by one that TFLite has",
         ) from error
     names = [spec.name for spec in model.inputs], [spec.name for spec in model.outputs]
-    return tflite_file.ordered(bytes(data), *names)
+    return tflite_file.ordered(data, *names)
 
 
-def _fixed_batch(model: FloatModel) -> Any:
-    import keras
+def _converted(native: Any, model: FloatModel) -> bytes:
+    """Convert by way of a SavedModel, which gives the file a signature with the model's names."""
+    import tempfile
 
-    tracing.unroll(model.native)
-    inputs = [
-        keras.Input(batch_shape=(1, *spec.shape[1:]), dtype=spec.dtype, name=spec.name)
-        for spec in model.inputs
+    import tensorflow as tf
+
+    module = tf.Module()
+    specs = [
+        tf.TensorSpec(tensor.shape, tensor.dtype, name=re.sub(r"\W", "_", spec.name))
+        for tensor, spec in zip(native.inputs, model.inputs, strict=True)
     ]
-    arguments = tracing.call_arguments(model.native, inputs, keras)
-    return keras.Model(inputs, model.native(arguments, training=False))
+
+    def named(*tensors: Any) -> dict[str, Any]:
+        outputs = tf.nest.flatten(native(*tensors))
+        return {spec.name: each for spec, each in zip(model.outputs, outputs, strict=True)}
+
+    module.run = tf.function(named, input_signature=specs)
+    with tempfile.TemporaryDirectory() as folder:
+        options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
+        tf.saved_model.save(module, folder, signatures=module.run, options=options)
+        return bytes(tf.lite.TFLiteConverter.from_saved_model(folder).convert())
 
 
-def _quantize(path: Path, recipe: Recipe, samples: Arrays | None) -> bytes:
+def _lacking(error: Exception) -> str:
+    """Return the reason: the operators that TFLite lacks, each with a place, where it is that."""
+    found = re.findall(r"fused\[\"\w+:\", \"([^\"@]+).*?'tf\.(\w+)' op is neither", str(error))
+    places: dict[str, str] = {}
+    for place, operator in found:
+        places.setdefault(operator, place)
+    if not places:
+        return reason(error)
+    words = ", ".join(f"{operator} (at {place})" for operator, place in places.items())
+    return f"TFLite has no operator for {words}"
+
+
+def _quantize(
+    model: bytes, recipe: Recipe, samples: Arrays | None
+) -> tuple[bytes, tuple[str, ...]]:
+    """Return the quantized file, and what was done to make it one that computes the same."""
     from ai_edge_quantizer import quantizer
 
-    work = quantizer.Quantizer(str(path))
+    work = quantizer.Quantizer(model)
     _configure(work, recipe)
-    ranges = _calibrate(path, work, samples) if recipe.is_calibrated else None
+    found: ranges.Ranges | None = None
+    notes: tuple[str, ...] = ()
+    if recipe.is_calibrated:
+        found, notes = ranges.widened(ranges.recorded(model, work, samples))
+        notes += _parted(work, joins.apart(model, found), recipe)
     try:
-        return bytes(work.quantize(ranges).quantized_model)
+        data = bytes(work.quantize(found).quantized_model)
     except Exception as error:
         raise ExportError(
-            f"got {type(error).__name__} from ai-edge-quantizer for {recipe.name}: {error}",
+            f"got {type(error).__name__} from ai-edge-quantizer for {recipe.name}: {reason(error)}",
             "try dynamic-int8 or fp16, which need no ranges",
         ) from error
+    if recipe.is_calibrated:
+        data, mended = scales.mended(patch.inlined(data), model)
+        scales.check(data)
+        notes += mended
+    return data, notes
+
+
+def _parted(work: Any, found: tuple[joins.Join, ...], recipe: Recipe) -> tuple[str, ...]:
+    """Leave joins of ranges that lie far apart in float, with what follows, and say so."""
+    from ai_edge_quantizer.algorithm_manager import AlgorithmName
+    from ai_edge_quantizer.qtyping import TFLOperationName
+
+    for join in found:
+        if join.ends and recipe.io != "float32":
+            raise ExportError(
+                f"got an output of which {join.in_words()}: one {recipe.io} scale cannot hold both",
+                "choose int8, whose outputs are float, or give them as outputs of their own",
+            )
+        for scope in join.scopes:
+            work.update_quantization_recipe(
+                regex=f"^{re.escape(';'.join(scope))};$",
+                operation_name=TFLOperationName.ALL_SUPPORTED,
+                algorithm_key=AlgorithmName.NO_QUANTIZE,
+            )
+    return tuple(f"{each.in_words()}: it stays float, and what follows" for each in found)
 
 
 def _configure(work: Any, recipe: Recipe) -> None:
@@ -156,36 +226,6 @@ def _configure(work: Any, recipe: Recipe) -> None:
                 update(operation_name=side, algorithm_key=AlgorithmName.NO_QUANTIZE)
 
 
-def _calibrate(path: Path, work: Any, samples: Arrays | None) -> Ranges:
-    """Return each tensor's smallest and largest value over all samples.
-
-    The quantizer's default is a moving average, which clips outliers; min/max over the whole
-    representative dataset is what TensorFlow's own converter does.
-    """
-    from ai_edge_quantizer import calibrator, recipe_manager
-
-    if samples is None or not len(samples[0]):
-        raise ExportError("got no representative dataset, expected at least 1 sample")
-    key, names = tflite_file.signature(path)
-    recipes = recipe_manager.RecipeManager()
-    recipes.load_quantization_recipe(work.get_quantization_recipe())
-    # One thread: several would merge the ranges in an order that changes from run to run.
-    calibrating = calibrator.Calibrator(str(path), num_threads=1, qsv_update_func=_min_max)
-    rows = [
-        {name: np.ascontiguousarray(value[None]) for name, value in zip(names, row, strict=True)}
-        for row in zip(*samples, strict=True)
-    ]
-    calibrating.calibrate({key: rows}, recipes)
-    ranges: Ranges = calibrating.get_model_qsvs()
-    return ranges
-
-
-def _min_max(old: dict[str, Array], new: dict[str, Array]) -> dict[str, Array]:
-    if not old:
-        return new
-    return {"min": np.minimum(old["min"], new["min"]), "max": np.maximum(old["max"], new["max"])}
-
-
 def _check_io(found: tflite_file.TfliteFile, recipe: Recipe, model: FloatModel) -> None:
     """Refuse a file whose inputs or outputs are not what the recipe says."""
     layout = zip(found.inputs + found.outputs, model.inputs + model.outputs, strict=True)
@@ -198,8 +238,8 @@ def _check_io(found: tflite_file.TfliteFile, recipe: Recipe, model: FloatModel) 
                 f"expected {wanted} by recipe {recipe.name}",
                 "the quantizer left this tensor out; choose the recipe with the other I/O type",
             )
-    if recipe.weight == "int8" and not {"int8"} & set(found.tensor_types):
+    if recipe.weight != "float32" and recipe.weight not in found.tensor_types:
         raise ExportError(
-            f"got no int8 tensor in the file made by {recipe.name}",
-            "no operator of this model can be quantized",
+            f"got no {recipe.weight} tensor in the file made by {recipe.name}",
+            "the quantizer has no weight of this model to store so; ship fp32",
         )

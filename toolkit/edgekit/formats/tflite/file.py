@@ -1,7 +1,9 @@
 """Reading `.tflite` files without an interpreter: operators, tensors, quantization, metadata."""
 
 from collections import Counter
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,10 +14,19 @@ from edgekit.formats.tflite import metadata as tflite_metadata
 from edgekit.formats.tflite import versions
 from edgekit.formats.tflite.patch import IDENTIFIER, operator_name, tensor_type, text, unpacked
 
+# Operators that keep the values of the inputs at these places, and the places of values and table
+# in those that look up.
+KEEPING = {
+    "CAST": (0,), "EXPAND_DIMS": (0,), "RESHAPE": (0,), "SQUEEZE": (0,), "SELECT": (1, 2),
+    "SELECT_V2": (1, 2),
+}  # fmt: skip
+TABLES = {"GATHER": (1, 0), "EMBEDDING_LOOKUP": (0, 1)}
+
 
 class TfliteFile(NamedTuple):
     """What a .tflite file says about itself. Tensor types count all tensors of all subgraphs.
 
+    `limits` has the smallest and largest whole number that tables have rows for, by input.
     `min_runtime` is the least TensorFlow Lite release with all operator versions, None where one
     is of no known release. `metadata` is what `tflite_metadata.read` returns, None without any.
     """
@@ -27,6 +38,7 @@ class TfliteFile(NamedTuple):
     op_versions: dict[str, int]
     tensor_types: dict[str, int]
     subgraphs: int
+    limits: Mapping[str, tuple[float, float]] = MappingProxyType({})
     min_runtime: str | None = None
     metadata: tflite_metadata.ModelMetadata | None = None
 
@@ -39,7 +51,7 @@ def read(path: Path) -> TfliteFile:
             f"got a file that is not TFLite: {path}", "it lacks the mark TFL3 at byte 4"
         )
     try:
-        return _describe(unpacked(data))._replace(
+        return described(data)._replace(
             min_runtime=versions.min_runtime(data),
             metadata=tflite_metadata.read(data),
         )
@@ -51,6 +63,11 @@ def read(path: Path) -> TfliteFile:
             f"got a broken .tflite file: {path}: {type(error).__name__}: {error}",
             "it may be truncated; convert it again",
         ) from error
+
+
+def described(data: bytes) -> TfliteFile:
+    """Return what whole bytes of a file say, but for its metadata and `min_runtime`."""
+    return _describe(unpacked(data))
 
 
 def _describe(model: Any) -> TfliteFile:
@@ -69,7 +86,31 @@ def _describe(model: Any) -> TfliteFile:
         op_versions=versions,
         tensor_types=dict(sorted(Counter(tensor_type(tensor.type) for tensor in tensors).items())),
         subgraphs=len(model.subgraphs),
+        limits=_limits(main, codes),
     )
+
+
+def _limits(graph: Any, codes: list[str]) -> dict[str, tuple[float, float]]:
+    """Return, by input, the smallest and largest whole number that its tables have rows for."""
+    found = {}
+    for index in graph.inputs:
+        rows = list(_rows(graph, codes, int(index)))
+        if rows:
+            found[text(graph.tensors[index].name)] = (0.0, float(min(rows) - 1))
+    return found
+
+
+def _rows(graph: Any, codes: list[str], values: int) -> Iterator[int]:
+    """Yield the rows of each table that the tensor of index `values` chooses from."""
+    for operator in graph.operators:
+        name, inputs = codes[operator.opcodeIndex], [int(i) for i in operator.inputs]
+        if name in TABLES and inputs[TABLES[name][0]] == values:
+            shape = graph.tensors[inputs[TABLES[name][1]]].shape
+            axis = getattr(operator.builtinOptions, "axis", 0)
+            if shape is not None and len(shape):
+                yield int(shape[axis])
+        elif values in [inputs[i] for i in KEEPING.get(name, ()) if i < len(inputs)]:
+            yield from _rows(graph, codes, int(operator.outputs[0]))
 
 
 def _spec(tensor: Any) -> TensorSpec:
@@ -88,12 +129,12 @@ def _spec(tensor: Any) -> TensorSpec:
     )
 
 
-def signature(path: Path) -> tuple[str, list[str]]:
+def signature(data: bytes) -> tuple[str, list[str]]:
     """Return the key of the file's first signature, and its input names in the file's order."""
-    model = _model(path.read_bytes())
+    model = _model(data)
     if not model.SignatureDefsLength():
         raise ModelLoadError(
-            f"got a .tflite file without a signature: {path}",
+            "got a .tflite file without a signature",
             "ranges are recorded by input name; convert the model again with today's converter",
         )
     definition = model.SignatureDefs(0)

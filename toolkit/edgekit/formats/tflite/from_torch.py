@@ -4,9 +4,9 @@ from pathlib import Path
 from typing import Any
 
 from edgekit.core import layout as layouts
-from edgekit.core import reasons
 from edgekit.core.artifact import FloatModel
 from edgekit.core.card import ModelCard
+from edgekit.core.reason import reason
 from edgekit.core.tensor import Layout
 from edgekit.errors import EdgekitError, ExportError
 from edgekit.formats.aten import prepare
@@ -50,7 +50,7 @@ def convert(model: FloatModel, card: ModelCard) -> tuple[bytes, Layout]:
         data = _exported_bytes(edge)
     except Exception as error:
         raise ExportError(
-            f"got an error from litert-torch: {reasons.reason(error)} ({type(error).__name__})",
+            f"got an error from litert-torch: {reason(error)} ({type(error).__name__})",
             "the message names the op; replace it by one that TFLite has",
         ) from error
     return tflite_file.ordered(data, [], []), layout
@@ -64,7 +64,7 @@ def _prepared(model: FloatModel, shapes: list[tuple[int, ...]]) -> Any:
         raise
     except Exception as error:
         raise ExportError(
-            f"got an error from torch.export: {reasons.reason(error)} ({type(error).__name__})",
+            f"got an error from torch.export: {reason(error)} ({type(error).__name__})",
             "replace this operation in the model by one that can be exported",
         ) from error
 

@@ -10,29 +10,26 @@ from edgekit.core.card import ModelCard
 from edgekit.core.tensor import Arrays, Layout, TensorSpec
 from edgekit.errors import ModelLoadError
 from edgekit.formats.tflite import file as tflite_file
+from edgekit.formats.tflite import plain
 
 SUFFIXES = (".tflite",)
 HUB = "tflite"
 LAYOUT: Layout = "NHWC"
 PACKAGES = ("ai-edge-litert",)
 
-QUANTIZED = {"int4", "int8", "uint8", "int16", "float16"}
-
 
 def load(source: ModelSource, card: ModelCard, *, trust: bool, seed: int = 0) -> FloatModel:
-    """Load the file. Raises `ModelLoadError` where it is broken or already quantized."""
+    """Load the file; `native` is its bytes, made plain. Raises `ModelLoadError`."""
     del card, trust, seed  # nothing in the file runs, and its shapes and weights are its own
     from ai_edge_litert.interpreter import Interpreter
 
     path = Path(source.path)
-    quantized = sorted(QUANTIZED & set(tflite_file.read(path).tensor_types))
-    if quantized:
-        raise ModelLoadError(
-            f"got a quantized file: {path} holds {', '.join(quantized)} tensors, expected float32",
-            "start from the fp32 file",
-        )
     try:
-        interpreter = Interpreter(model_content=path.read_bytes(), num_threads=1)
+        data, notes = plain.plain(path.read_bytes())
+    except ModelLoadError as error:
+        raise ModelLoadError(f"{error.message}: {path}", error.hint) from error
+    try:
+        interpreter = Interpreter(model_content=data, num_threads=1)
         interpreter.allocate_tensors()
     except (ValueError, RuntimeError, OSError) as error:
         raise ModelLoadError(
@@ -52,11 +49,13 @@ def load(source: ModelSource, card: ModelCard, *, trust: bool, seed: int = 0) ->
     return FloatModel(
         source=source,
         hub=HUB,
-        native=path,
+        native=data,
         inputs=tuple(_spec(detail) for detail in inputs),
         outputs=tuple(_spec(detail) for detail in outputs),
         predict=predict,
         layout=LAYOUT,
+        notes=notes,
+        limits=tflite_file.described(data).limits,
     )
 
 

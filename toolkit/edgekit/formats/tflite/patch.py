@@ -113,7 +113,6 @@ def inlined(data: bytes) -> bytes:
 
     ai-edge-quantizer may write some behind it, at places counted from the start of the file.
     """
-    import flatbuffers
     import numpy as np
 
     model = unpacked(data)
@@ -126,7 +125,14 @@ def inlined(data: bytes) -> bytes:
             raise ModelLoadError("got a .tflite file that ends before its weights", "copy it again")
         buffer.data = np.frombuffer(weights, np.uint8)
         buffer.offset = buffer.size = 0
-    builder = flatbuffers.Builder(len(data))
+    return packed(model)
+
+
+def packed(model: Any) -> bytes:
+    """Return an unpacked model as a file."""
+    import flatbuffers
+
+    builder = flatbuffers.Builder(1 << 16)
     builder.Finish(model.Pack(builder), file_identifier=IDENTIFIER)
     return bytes(builder.Output())
 

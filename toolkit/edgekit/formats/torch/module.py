@@ -8,9 +8,9 @@ from typing import Any, Literal
 
 import numpy as np
 
-from edgekit.core import reasons
 from edgekit.core.artifact import FloatModel, ModelSource
 from edgekit.core.card import ModelCard
+from edgekit.core.reason import reason
 from edgekit.core.tensor import Arrays, TensorSpec
 from edgekit.errors import ModelLoadError
 from edgekit.formats.torch import prepare, watch
@@ -176,7 +176,7 @@ def _probe(source: ModelSource, module: Any, inputs: Inputs) -> tuple[int, watch
             "return tensors whose first dimension is the batch",
         )
     raise ModelLoadError(
-        f"got an error from {source.ref} for an input of shape {shapes}: {reasons.reason(error)}",
+        f"got an error from {source.ref} for an input of shape {shapes}: {reason(error)}",
         "if the shape is wrong, correct --input (height, width, channels) or the card's "
         "input_shapes and input_dtypes; if it is right, correct forward",
     ) from error

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from edgekit.core.reason import reason
 from edgekit.errors import ModelLoadError
 from edgekit.formats.torchscript import file as script_file
 from edgekit.system import archive, packages
@@ -116,8 +117,7 @@ def _read_pickle(stream: BinaryIO, label: str) -> Any:
         refused = REFUSED.search(str(error))
         if refused is None:
             raise ModelLoadError(
-                f"got weights that cannot be read from {label}: "
-                f"{(str(error) or type(error).__name__).splitlines()[0][:300]}",
+                f"got weights that cannot be read from {label}: {reason(error)}",
                 "it may be truncated; copy it again, or save it again with torch.save",
             ) from error
         raise ModelLoadError(
@@ -176,7 +176,7 @@ def load_into(module: Any, path: Path, ref: str) -> tuple[str, ...]:
         module.load_state_dict(_under(state, prefix))
     except Exception as error:
         raise ModelLoadError(
-            f"got weights that do not fit {ref}: {path}: {' '.join(str(error).split())[:300]}",
+            f"got weights that do not fit {ref}: {path}: {reason(error)}",
             "give the weights of this very architecture",
         ) from error
     notes = tuple(_notes(path, fits))

@@ -11,6 +11,7 @@ import numpy as np
 
 from edgekit.core.artifact import Exported, FloatModel
 from edgekit.core.card import ModelCard
+from edgekit.core.reason import reason
 from edgekit.core.recipe import Recipe
 from edgekit.core.tensor import Arrays, TensorSpec
 from edgekit.errors import EdgekitError, ExportError
@@ -76,7 +77,7 @@ def export(
         raise
     except Exception as error:
         raise ExportError(
-            f"got {type(error).__name__} from TorchScript for {recipe.name}: {str(error)[:600]}",
+            f"got {type(error).__name__} from TorchScript for {recipe.name}: {reason(error)}",
             "the message names the op or the module; try fp32, or --target executorch",
         ) from error
     return Exported(

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
+from edgekit.core.reason import reason
 from edgekit.errors import ModelLoadError
 from edgekit.formats.torchscript import graph as script_graph
 from edgekit.system import archive
@@ -100,7 +101,7 @@ def load(stream: BinaryIO, label: str, *, trust: bool) -> Script:
     except Exception as error:
         raise ModelLoadError(
             f"got a TorchScript file that torch {torch.__version__} cannot load: {label}: "
-            f"{str(error).strip().splitlines()[0][:300]}",
+            f"{reason(error)}",
             "save it again where it was made: torch.jit.save(script, 'model.pt')",
         ) from error
     unsafe = script_graph.unsafe_nodes(script_graph.inlined(script))

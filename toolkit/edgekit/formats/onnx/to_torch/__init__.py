@@ -8,6 +8,7 @@ where an exporter takes PyTorch models only; it never runs the model.
 
 from typing import Any
 
+from edgekit.core.reason import reason
 from edgekit.errors import ModelLoadError
 from edgekit.formats.onnx.to_torch import registry
 from edgekit.formats.onnx.to_torch.graph import Graph, Node, Unsupported, Value
@@ -69,7 +70,7 @@ def _translate(
             except Unsupported as error:
                 problems.append(f"{place}: {error}")
             except TORCH_REFUSALS as error:
-                problems.append(f"{place}: {type(error).__name__}: {str(error)[:200]}")
+                problems.append(f"{place}: {type(error).__name__}: {reason(error)}")
     return problems
 
 

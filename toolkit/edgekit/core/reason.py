@@ -1,4 +1,4 @@
-"""Why an exporter failed, in its own words, without what it prints after the reason."""
+"""The reason in the text of a framework's error, which may be pages long."""
 
 import re
 
@@ -8,14 +8,17 @@ AFTER = re.compile(
     r"Use tlparse|For more information|The above exception|To fix the error|Set TORCH_LOGS|"
     r"The following call raised|User [Ss]tack|class GraphModule|Suggested fixes)"
 )
-LONGEST = 1500
+HEAD, TAIL = 900, 500
 
 
 def reason(error: BaseException) -> str:
-    """Return the reason in one line, from the error's beginning to where its appendix starts."""
+    """Return what the error says, in one line and without what it prints after the reason.
+
+    Where that is long the middle is left out: reasons are at the ends.
+    """
     text = str(error).strip()
     found = AFTER.search(text)
     said = " ".join((text[: found.start()] if found and found.start() else text).split())
-    if len(said) > LONGEST:
-        said = said[:LONGEST].rsplit(" ", 1)[0] + " [...]"
+    if len(said) > HEAD + TAIL:
+        said = f"{said[:HEAD].rstrip()} ... {said[-TAIL:].lstrip()}"
     return said or type(error).__name__

@@ -1,0 +1,145 @@
+"""Quantized ONNX files as float32 models: held against the file in ONNX Runtime."""
+
+import numpy as np
+import pytest
+
+from edgekit.errors import ModelLoadError
+from edgekit.formats.onnx import file as onnx_file
+from edgekit.formats.onnx import prepare
+
+onnx = pytest.importorskip("onnx")
+ort = pytest.importorskip("onnxruntime")
+pytestmark = pytest.mark.filterwarnings("ignore")
+RNG = np.random.default_rng(0)
+
+
+def node(op, ins, outs, **attributes):
+    return onnx.helper.make_node(op, ins.split(), outs.split(), **attributes)
+
+
+def made(path, nodes, shape, outputs, constants, opset=17):
+    helper = onnx.helper
+    known = [onnx.numpy_helper.from_array(np.asarray(v), k) for k, v in constants.items()]
+    border = (
+        [helper.make_tensor_value_info("x", 1, shape)],
+        [helper.make_tensor_value_info(name, kind, ["n", None]) for name, kind in outputs.items()],
+    )
+    opsets = [helper.make_opsetid("", opset), helper.make_opsetid("com.microsoft", 1)]
+    graph = helper.make_graph(nodes, "g", *border, known)
+    onnx.save(helper.make_model(graph, opset_imports=opsets, ir_version=10), path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def net(tmp_path_factory):
+    """Write a net with a residual, pools, a concatenation, a ReLU and a ReLU6."""
+
+    def normal(*shape):
+        return RNG.normal(0, 0.3, shape).astype(np.float32)
+
+    nodes = [node("Conv", "x w1 b1", "c1", pads=[1] * 4), node("Relu", "c1", "r1"),
+             node("Conv", "r1 w2 b2", "c2", pads=[1] * 4, group=4),
+             node("Clip", "c2 low high", "k2"), node("Add", "r1 k2", "a"),
+             node("MaxPool", "a", "m", kernel_shape=[2, 2], strides=[2, 2]),
+             node("Concat", "m m", "cc", axis=1), node("GlobalAveragePool", "cc", "p"),
+             node("Flatten", "p", "f"), node("Gemm", "f w3 b3", "y", transB=1)]  # fmt: skip
+    constants = {"w1": normal(4, 3, 3, 3), "b1": normal(4), "w2": normal(4, 1, 3, 3),
+                 "b2": normal(4) + 3, "w3": normal(5, 8), "b3": normal(5),
+                 "low": np.float32(0), "high": np.float32(6)}  # fmt: skip
+    path = tmp_path_factory.mktemp("net") / "net.onnx"
+    return made(path, nodes, ["n", 3, 8, 8], {"y": 1}, constants)
+
+
+def samples(n=16):
+    return np.random.default_rng(1).normal(size=(n, 3, 8, 8)).astype(np.float32)
+
+
+def snr(path, x):
+    """Return how far the float32 model is from the file that it was made of, in dB."""
+    found = prepare.prepare(path)
+    mine = onnx_file.session(found.static, path)
+    theirs = ort.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    got, want = (np.concatenate([s.run(None, {"x": row[None]})[0] for row in x])
+                 for s in (mine, theirs))  # fmt: skip
+    assert any("quantized already" in note for note in found.notes)
+    return 10 * np.log10((want**2).sum() / ((got - want) ** 2).sum())
+
+
+@pytest.mark.parametrize("kind", ["QDQ", "QOperator"])
+@pytest.mark.parametrize("per_channel", [False, True])
+@pytest.mark.parametrize("activations", ["QUInt8", "QInt8"])
+def test_static(net, tmp_path, kind, per_channel, activations):
+    from onnxruntime import quantization as q
+
+    class Reader(q.CalibrationDataReader):
+        def __init__(self):
+            self.rows = iter({"x": row[None]} for row in samples())
+
+        def get_next(self):
+            return next(self.rows, None)
+
+    path = tmp_path / "m.onnx"
+    q.quantize_static(
+        net, path, Reader(), quant_format=getattr(q.QuantFormat, kind), per_channel=per_channel,
+        activation_type=getattr(q.QuantType, activations), weight_type=q.QuantType.QInt8,
+        extra_options={"ActivationSymmetric": activations == "QInt8"},
+    )  # fmt: skip
+    assert snr(path, samples()) > 30
+
+
+@pytest.mark.parametrize("weights", ["QUInt8", "QInt8"])
+def test_dynamic(net, tmp_path, weights):
+    from onnxruntime import quantization as q
+
+    path = tmp_path / "m.onnx"
+    q.quantize_dynamic(net, path, weight_type=getattr(q.QuantType, weights))
+    assert snr(path, samples()) > 35
+
+
+def test_a_relu_inside_a_quantizer_stays(tmp_path):
+    nodes = [node("QuantizeLinear", "x s z", "q"), node("DequantizeLinear", "q s z", "y")]
+    constants = {"s": np.float32(0.1), "z": np.uint8(0)}
+    found = prepare.prepare(made(tmp_path / "m.onnx", nodes, [1, 4], {"y": 1}, constants))
+    x = np.array([[-3, 0.26, 7, 99]], np.float32)
+    got = onnx_file.session(found.static, None).run(None, {"x": x})[0]
+    np.testing.assert_allclose(got, [[0, 0.26, 7, 25.5]], rtol=1e-6)
+
+
+def test_weights_in_blocks(tmp_path):
+    numbers = RNG.integers(-8, 8, (6, 4)).astype(np.int8)
+    scales = RNG.uniform(0.1, 1, (2, 4)).astype(np.float32)
+    nodes = [node("DequantizeLinear", "w s", "r", axis=0, block_size=3), node("MatMul", "x r", "y")]
+    path = made(tmp_path / "m.onnx", nodes, [1, 6], {"y": 1}, {"w": numbers, "s": scales}, opset=21)
+    found = prepare.prepare(path)
+    x = np.eye(6, dtype=np.float32)[2:3]
+    got = onnx_file.session(found.static, path).run(None, {"x": x})[0]
+    np.testing.assert_allclose(got[0], numbers[2] * scales[0], rtol=1e-6)
+
+
+def test_an_output_of_quantized_numbers_becomes_real(tmp_path):
+    nodes = [node("QuantizeLinear", "x s z", "y")]
+    constants = {"s": np.float32(0.1), "z": np.uint8(9)}
+    found = prepare.prepare(made(tmp_path / "m.onnx", nodes, [1, 4], {"y": 2}, constants))
+    assert found.outputs[0].dtype == "float32"
+
+
+@pytest.mark.parametrize(
+    ("nodes", "text"),
+    [
+        ([node("QuantizeLinear", "x s z", "q"), node("Cast", "q", "y", to=1)],
+         "Cast at node '' (it reads the quantized numbers 'q')"),
+        ([node("QuantizeLinear", "x s z", "q"), node("DequantizeLinear", "q t z", "y")],
+         "it reads by another scale"),
+        ([node("MatMulNBits", "x n s", "y", domain="com.microsoft", K=32, N=4, bits=4,
+               block_size=32)], "MatMulNBits"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_undone_is_refused_by_name(tmp_path, nodes, text):
+    constants = {"s": np.float32(0.1), "t": np.float32(0.2), "z": np.uint8(9),
+                 "n": np.zeros((4, 1, 16), np.uint8)}  # fmt: skip
+    path = made(tmp_path / "m.onnx", nodes, [1, 32], {"y": 1}, constants)
+    with pytest.raises(
+        ModelLoadError, match="quantized already, and not by what can be undone"
+    ) as e:
+        prepare.prepare(path)
+    assert text in e.value.message
