@@ -154,7 +154,7 @@ def whisper() -> nn.Module:
     torch.manual_seed(0)
     config = hf.WhisperConfig(
         num_mel_bins=MELS, d_model=32, encoder_layers=2, encoder_attention_heads=2,
-        encoder_ffn_dim=64, max_source_positions=FRAMES // 2, vocab_size=WORDS, pad_token_id=0,
-        bos_token_id=1, eos_token_id=2, decoder_start_token_id=1,
+        encoder_ffn_dim=64, decoder_attention_heads=2, max_source_positions=FRAMES // 2,
+        vocab_size=WORDS, pad_token_id=0, bos_token_id=1, eos_token_id=2, decoder_start_token_id=1,
     )  # fmt: skip
     return _spread(_Encoder(hf.WhisperModel(config).encoder)).eval()

@@ -8,9 +8,9 @@ import pytest
 
 from edgekit import devices, formats
 from edgekit.core import layout as layouts
-from edgekit.core import reasons
 from edgekit.core.artifact import FloatModel
 from edgekit.core.card import ModelCard
+from edgekit.core.reason import reason
 from edgekit.core.tensor import dequantize, quantize
 from edgekit.errors import ExportError, ModelLoadError
 from edgekit.formats.torch import module as torch_module
@@ -231,5 +231,5 @@ def test_the_reason_of_a_long_error_is_not_cut():
     told = RuntimeError(
         "Cannot view a tensor " + "x" * 400 + " because of strides\n\nWhile executing %a"
     )
-    assert reasons.reason(told).endswith("because of strides")
-    assert reasons.reason(ValueError()) == "ValueError"
+    assert reason(told).endswith("because of strides")
+    assert reason(ValueError()) == "ValueError"
