@@ -35,12 +35,15 @@ from edgekit.system import store
 
 ROOT = Path(__file__).parents[1]
 PAGE, RECORD = ROOT / "docs" / "conversions.md", ROOT / "docs" / "conversions.json"
+BOTH = ("fp32", "int8")
+# Written by benchmarks/nets.py.
+NETS = ROOT / "docs" / "nets.json"
+NET_COLUMNS = tuple((form, name) for form in ("tflite", "executorch") for name in BOTH)
 # Written by benchmarks/people/real_files.py.
 REAL_FILES = ROOT / "docs" / "real_files.json"
 ZOO = ("simplenet", "mobilenet", "resnet8", "vit", "gru")
 SAMPLES = 64
 EPOCHS = 15
-BOTH = ("fp32", "int8")
 
 # What a cell may be; a conversion that ends otherwise ends the command.
 REFUSALS = (ExportError, MissingExtraError, ModelLoadError)
@@ -261,9 +264,38 @@ def render(record: Record) -> str:
         f"{100 * row['high']:.1f} % | {row['size_bytes']:,} bytes |"
         for row in record["keywords"]
     ]
+    if NETS.exists():
+        lines += nets(json.loads(NETS.read_text()))
     if REAL_FILES.exists():
         lines += real_files(json.loads(REAL_FILES.read_text()))
     return "\n".join(lines) + "\n"
+
+
+def nets(table: Record) -> list[str]:
+    """Return the page's section on nets that people have, a line for each."""
+    lines = [
+        "",
+        "## Nets that people have",
+        "",
+        "By `benchmarks/nets.py`: seeded weights, BatchNorm statistics of pictures. Each figure is",
+        f"the ratio of signal to noise of the worst output on {SAMPLES} inputs that gave int8 no",
+        "ranges. 20 dB is an error of a tenth of the signal.",
+        "",
+        "| net | " + " | ".join(f"`{form}` {recipe}" for form, recipe in NET_COLUMNS) + " |",
+        "| --- |" + " --- |" * len(NET_COLUMNS),
+    ]
+    refusals: dict[str, int] = {}
+    for name, found in table.items():
+        texts = [_net_text(found[f"{form} {recipe}"], refusals) for form, recipe in NET_COLUMNS]
+        lines.append(f"| {name} | {' | '.join(texts)} |")
+    return [*lines, "", *(f"{number}. {why}" for why, number in refusals.items())]
+
+
+def _net_text(cell: Cell, refusals: dict[str, int]) -> str:
+    if cell["outcome"] == "refused":
+        return _text(cell, refusals)
+    ratio = cell["snr_db"]
+    return "the same" if ratio is None else f"{float(str(ratio)):.0f} dB"
 
 
 def real_files(rows: list[Record]) -> list[str]:

@@ -15,7 +15,7 @@ from edgekit.errors import EdgekitError, ExportError
 from edgekit.formats import graph
 from edgekit.formats.keras import tracing
 from edgekit.formats.tflite import file as tflite_file
-from edgekit.formats.tflite import from_torch, joins, patch, ranges, scales, versions
+from edgekit.formats.tflite import from_torch, joins, patch, ranges, scales, spared, versions
 from edgekit.formats.tflite import metadata as tflite_metadata
 
 SUFFIX = ".tflite"
@@ -163,7 +163,7 @@ def _quantize(
     notes: tuple[str, ...] = ()
     if recipe.is_calibrated:
         found, notes = ranges.widened(ranges.recorded(model, work, samples))
-        notes += _parted(work, joins.apart(model, found), recipe)
+        notes += (*spared.spare(work, model), *_parted(work, joins.apart(model, found), recipe))
     try:
         data = bytes(work.quantize(found).quantized_model)
     except Exception as error:
@@ -230,7 +230,8 @@ def _check_io(found: tflite_file.TfliteFile, recipe: Recipe, model: FloatModel) 
     """Refuse a file whose inputs or outputs are not what the recipe says."""
     layout = zip(found.inputs + found.outputs, model.inputs + model.outputs, strict=True)
     for spec, before in layout:
-        kept = from_torch.NARROWED.get(before.dtype, before.dtype)
+        narrowed = from_torch.NARROWED if model.hub == "torch" else {}
+        kept = narrowed.get(before.dtype, before.dtype)
         wanted = recipe.io if before.dtype == "float32" else kept
         if spec.dtype != wanted:
             raise ExportError(
