@@ -36,6 +36,7 @@ def command(  # noqa: PLR0913, PLR0917 - a command line
     signature: options.Signature = None,
     card: options.Card = None,
     input_shape: options.Input = None,
+    layout: options.Layout = None,
     seed: options.Seed = 0,
     output: Annotated[
         Path, typer.Option("--output", "-o", help="The folder for the files.")
@@ -71,6 +72,7 @@ def command(  # noqa: PLR0913, PLR0917 - a command line
         signature=signature,
         card=card,
         inputs=parse_shapes(input_shape),
+        takes_images=layout is not None,
         download=download,
     )
     attempts = plan([chosen], asked, profiles)
@@ -88,11 +90,10 @@ def command(  # noqa: PLR0913, PLR0917 - a command line
     settings = Settings(seed=seed, trust=trust, skip_bad=skip_bad, allow_loss=allow_loss)
     settings = settings._replace(use_cache=not no_cache)
     files, failed = _convert(attempts, settings, data, output)
-    made = {each.artifact.format for _, each in files}
+    made, lost = {each.artifact.format for _, each in files}, {each.format for each in failed}
     named = dict(zip(dict.fromkeys(target), profiles, strict=True))
     ref = next(r for r, profile in named.items() if files[-1][1].artifact.format in profile.formats)
     _show(files, failed, ref, data, as_json)
-    lost = {failure.format for failure in failed}
     if any(lost & set(p.formats) and not made & set(p.formats) for p in profiles):
         raise typer.Exit(ExportError.exit_code)
 

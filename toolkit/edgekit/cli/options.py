@@ -1,7 +1,7 @@
 """Options that several verbs share, with their completion."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -66,6 +66,10 @@ Signature = Annotated[
 Card = Annotated[
     Path | None,
     typer.Option(help="A card (TOML or JSON) with preprocess and labels; default: the one beside."),
+]
+Layout = Annotated[
+    Literal["nhwc"] | None,
+    typer.Option(help="nhwc: the file takes images as height, width, channels, and so is --data."),
 ]
 Input = Annotated[
     list[str] | None,

@@ -51,6 +51,15 @@ class Foldered(Protocol):
         ...
 
 
+@runtime_checkable
+class Accompanied(Protocol):
+    """A loader whose models may keep weights in files beside their own."""
+
+    def companions(self, path: Path) -> tuple[Path, ...]:
+        """Return the files that the model in `path` names and that are there, in order."""
+        ...
+
+
 class Exporter(Protocol):
     """Makes files of one format.
 

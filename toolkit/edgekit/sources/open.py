@@ -5,11 +5,15 @@ from pathlib import Path
 from edgekit import formats
 from edgekit.core.artifact import ModelSource
 from edgekit.core.card import ModelCard
+from edgekit.core.preprocess import Colour
 from edgekit.errors import UsageError
+from edgekit.formats import inspection
 from edgekit.sources import cards, resolve
 from edgekit.sources.model import Model
 
 Shapes = tuple[tuple[int, ...], ...]
+
+COLOURS: dict[int, Colour] = {1: "L", 3: "RGB"}
 
 
 def open_model(  # noqa: PLR0913 - what may be said of one model
@@ -22,6 +26,7 @@ def open_model(  # noqa: PLR0913 - what may be said of one model
     signature: str | None = None,
     card: Path | None = None,
     inputs: Shapes = (),
+    takes_images: bool = False,
     fallback: ModelCard | None = None,
     download: bool = False,
 ) -> Model:
@@ -30,8 +35,9 @@ def open_model(  # noqa: PLR0913 - what may be said of one model
     Paths are relative to `root`: the folder of the file that has them. `inputs` are the shapes of
     one sample, in NHWC order, and replace the card's. A zoo name without `framework` takes the one
     that `for_format` is made from most directly. `fallback` is the card where the model has none:
-    that of a file made from it. `signature` chooses one of a SavedModel's. Nothing comes from the
-    network without `download`.
+    that of a file made from it. `signature` chooses one of a SavedModel's. `takes_images` declares
+    what it is fed to be images, where the card does not. Nothing comes from the network without
+    `download`.
 
     Raises as `resolve` does, and `UsageError` for a wrong card.
     """
@@ -53,7 +59,32 @@ def open_model(  # noqa: PLR0913 - what may be said of one model
         found = found.model_copy(update={"input_shape": inputs[0], "input_shapes": ()})
     elif inputs:
         found = found.model_copy(update={"input_shape": (), "input_shapes": inputs})
+    if takes_images:
+        found = _with_images(found, source)
     return Model(source, found, warnings=warnings)
+
+
+def _with_images(card: ModelCard, source: ModelSource) -> ModelCard:
+    """Return the card with a preprocess of images, by how many channels the model takes.
+
+    Raises `UsageError` where that is not known, or none that images have.
+    """
+    if card.preprocess.colour is not None:
+        return card
+    shape = card.input_shape or next(iter(card.input_shapes), ())
+    channels: tuple[int, ...] = shape[2:]
+    if not shape and Path(source.path).suffix.lower() in inspection.suffixes():
+        found = inspection.inspect(Path(source.path)).facts.inputs[0].shape
+        channels = tuple(size for size in (*found[1:2], *found[3:4]) if size in COLOURS)
+    if len(channels) != 1 or channels[0] not in COLOURS:
+        raise UsageError(
+            f"got --layout nhwc for {source.ref}, which takes no images of 1 or 3 channels as far "
+            "as is known",
+            "give one sample's shape, as in --input 224,224,3; leave --layout out for what is no "
+            "image",
+        )
+    steps = card.preprocess.model_copy(update={"colour": COLOURS[channels[0]]})
+    return card.model_copy(update={"preprocess": steps})
 
 
 def with_signature(source: ModelSource, signature: str) -> ModelSource:

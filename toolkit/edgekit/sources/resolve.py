@@ -206,13 +206,17 @@ def _file(ref: str) -> ModelSource:
     if path.is_file() and not path.stat().st_size:
         raise ModelLoadError(f"got an empty file: {ref}", "copy it again")
     whole = found.path if found else path
+    loader, digest = formats.loader(kind), store.sha256_tree(whole)
+    beside = loader.companions(path) if isinstance(loader, formats.Accompanied) else ()
+    if beside:
+        digest = store.key_of([digest, *map(store.sha256_file, beside)])
     return ModelSource(
         # Not what a link points to: in Hugging Face's cache that has no suffix.
         kind=kind,
         framework=kind,
         ref=ref,
         path=str(whole.absolute()),
-        sha256=store.sha256_tree(whole),
+        sha256=digest,
     )
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from edgekit.errors import ModelLoadError
 from edgekit.formats.onnx import file as onnx_file
-from edgekit.formats.onnx import inspector, prepare
+from edgekit.formats.onnx import inspector, loader, prepare
 
 onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
@@ -68,7 +68,7 @@ def test_constants_are_folded_to_standard_ops(tmp_path):
 def test_open_sizes_are_refused_by_name_or_closed_by_a_shape(tmp_path):
     path = make(tmp_path / "m.onnx", inputs={"x": ["n", 3, "height", "width"]})
     refused(path, "'x': height, width")
-    refused(path, "'x': height, width", shape=(4, 4))
+    refused(path, "--input 4,4 for input 'x' of shape (3, -1, -1)", shape=(4, 4))
     assert prepare.prepare(path, (((3, 8, 9),),)).inputs[0].shape == (-1, 3, 8, 9)
 
 
@@ -158,6 +158,17 @@ def test_external_weights_outside_the_folder(tmp_path, location):
     path = external(tmp_path / "m", location)
     (tmp_path / "m" / "link.bin").symlink_to(tmp_path / "w.bin")
     refused(path, "outside the model's folder")
+
+
+def test_the_files_of_external_weights_are_named_without_parsing(tmp_path):
+    for name in ("w.bin", "long" * 40):
+        path = external(tmp_path / name[:4], name)
+        assert loader.companions(path) == ()
+        weights = tmp_path / name[:4] / name
+        weights.write_bytes(bytes(64))
+        assert loader.companions(path) == (weights,)
+    assert loader.companions(external(tmp_path / "out", "../w.bin/w.bin")) == ()
+    assert loader.companions(make(tmp_path / "m.onnx")) == ()
 
 
 def test_external_weights_by_absolute_path_missing_or_cut(tmp_path):

@@ -5,7 +5,7 @@ import pytest
 
 from edgekit.errors import ModelLoadError
 from edgekit.formats.onnx import file as onnx_file
-from edgekit.formats.onnx import limits, prepare
+from edgekit.formats.onnx import limits, opsets, prepare
 
 onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
@@ -56,6 +56,17 @@ def test_an_older_opset_is_brought_up_and_said(path):
     assert found.static.opset_import[0].version == 11
     assert found.notes == ("opset 9 was brought to 11 by ONNX's version converter: Pad",)
     assert found.outputs[0].shape == (-1, 6)
+
+
+def test_operators_of_the_newest_opsets_are_spelt_out(path):
+    nodes = [node("RMSNormalization", "x s", "r"), node("Swish", "r", "w"),
+             node("Attention", "w w w", "y", q_num_heads=1, kv_num_heads=1)]  # fmt: skip
+    border = {"x": (FLOAT, [1, 3, 4])}, {"y": (FLOAT, [1, 3, 4])}
+    made(path, nodes, *border, {"s": np.full(4, 2, np.float32)}, opset=24)
+    found, x = prepare.prepare(path), np.random.default_rng(0).normal(size=(1, 3, 4))
+    assert not set(opsets.SPELT_OUT) & set(onnx_file.op_histogram(found.static))
+    got = onnx_file.session(found.static, path).run(None, {"x": x.astype(np.float32)})[0]
+    np.testing.assert_allclose(got, run(found, x=x.astype(np.float32))[0], rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize(("op", "opset"), [("Celu", 28), ("Dropout", 6)])

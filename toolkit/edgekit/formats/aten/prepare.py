@@ -50,6 +50,7 @@ def graph(exported: Any) -> Any:
     # Guards on sizes are calls in the graph that the quantizers and Arm's passes do not know.
     module = exported.module(check_guards=False)
     changed = _replace(module, _padded)
+    _free_views(module)
     if _unformat(module) or changed:
         propagate(module)
     _fold(module)
@@ -83,6 +84,15 @@ def _replace(module: Any, make: Callable[[Any, Any], Any]) -> bool:
             module.graph.erase_node(node)
             changed = True
     return changed
+
+
+def _free_views(module: Any) -> None:
+    """Say `reshape` for `view`, which fails once what comes before it lies otherwise in memory."""
+    import torch
+
+    for node in module.graph.nodes:
+        if node.target is torch.ops.aten.view.default:
+            node.target = torch.ops.aten.reshape.default
 
 
 def _padded(graph: Any, node: Any) -> Any:

@@ -7,7 +7,7 @@ from edgekit.core.artifact import Exported, FloatModel
 from edgekit.core.card import ModelCard
 from edgekit.core.recipe import Recipe
 from edgekit.core.tensor import Arrays
-from edgekit.formats.executorch import lowering, metadata, xnnpack_passes
+from edgekit.formats.executorch import lowering, metadata, quantizing, xnnpack_passes
 
 SUFFIX = ".pte"
 RUNTIME = "executorch"
@@ -40,14 +40,16 @@ def export(
     `samples`, one `(n, ...)` array per input, are the representative dataset. Raises `ExportError`.
     """
     done = lowering.export(model, recipe, samples, path, card, _backend())
-    return done.model_copy(update={"notes": (HALF_NOTE,) if recipe.weight == "float16" else ()})
+    half = (HALF_NOTE,) if recipe.weight == "float16" else ()
+    return done.model_copy(update={"notes": (*done.notes, *half)})
 
 
 def _backend() -> lowering.Backend:
     return lowering.Backend(
         name="XNNPACK",
         partitioners=_partitioners,
-        quantizer=_quantizer,
+        quantizer=quantizing.quantizer,
+        remarks=quantizing.remarks,
         rewrite=xnnpack_passes.rewrite,
     )
 
@@ -57,15 +59,3 @@ def _partitioners(recipe: Recipe) -> list[Any]:
 
     del recipe
     return [XnnpackPartitioner()]
-
-
-def _quantizer(recipe: Recipe) -> Any:
-    from executorch.backends.xnnpack.quantizer.xnnpack_quantizer import (
-        XNNPACKQuantizer,
-        get_symmetric_quantization_config,
-    )
-
-    config = get_symmetric_quantization_config(
-        is_per_channel=True, is_dynamic=recipe.method == "dynamic"
-    )
-    return XNNPACKQuantizer().set_global(config)

@@ -1,13 +1,12 @@
 """ExecuTorch's portable kernels alone: no delegate, for any CPU with a C++ compiler."""
 
 from pathlib import Path
-from typing import Any
 
 from edgekit.core.artifact import Exported, FloatModel
 from edgekit.core.card import ModelCard
 from edgekit.core.recipe import Recipe
 from edgekit.core.tensor import Arrays
-from edgekit.formats.executorch import lowering, metadata
+from edgekit.formats.executorch import lowering, metadata, quantizing
 
 SUFFIX = ".pte"
 RUNTIME = "executorch"
@@ -40,16 +39,12 @@ def export(
 
     `samples`, one `(n, ...)` array per input, are the representative dataset. Raises `ExportError`.
     """
-    backend = lowering.Backend("portable", partitioners=lambda _: [], quantizer=_quantizer)
-    done = lowering.export(model, recipe, samples, path, card, backend)
-    return done.model_copy(update={"notes": (INT8_NOTE,) if recipe.method == "static" else ()})
-
-
-def _quantizer(recipe: Recipe) -> Any:
-    from executorch.backends.xnnpack.quantizer.xnnpack_quantizer import (
-        XNNPACKQuantizer,
-        get_symmetric_quantization_config,
+    backend = lowering.Backend(
+        "portable",
+        partitioners=lambda _: [],
+        quantizer=quantizing.quantizer,
+        remarks=quantizing.remarks,
     )
-
-    del recipe
-    return XNNPACKQuantizer().set_global(get_symmetric_quantization_config(is_per_channel=True))
+    done = lowering.export(model, recipe, samples, path, card, backend)
+    int8 = (INT8_NOTE,) if recipe.method == "static" else ()
+    return done.model_copy(update={"notes": (*done.notes, *int8)})

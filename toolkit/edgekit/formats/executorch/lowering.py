@@ -34,20 +34,27 @@ def _as_it_is(graph_module: Any) -> Any:
     return graph_module
 
 
+def _nothing(graph: Any, recipe: Recipe) -> tuple[str, ...]:
+    del graph, recipe
+    return ()
+
+
 @dataclass(frozen=True)
 class Backend:
     """One way of lowering. Its functions are called once frameworks may be imported.
 
     `partitioners` and `quantizer` make ExecuTorch's own for a recipe. `rewrite` changes the ATen
-    graph before it is quantized; `edge_passes` make passes for the lowered one. A backend with
-    `halves_itself` computes in half precision from a float32 module; where nothing can be run
-    without the delegate, `must_delegate` refuses a model of which it takes no operator.
+    graph before it is quantized, `remarks` says what stays float in it; `edge_passes` make passes
+    for the lowered one. A backend with `halves_itself` computes in half precision from a float32
+    module; where nothing can be run without the delegate, `must_delegate` refuses a model of which
+    it takes no operator.
     """
 
     name: str
     partitioners: Callable[[Recipe], list[Any]]
     quantizer: Callable[[Recipe], Any] | None = None
     rewrite: Callable[[Any], Any] = _as_it_is
+    remarks: Callable[[Any, Recipe], tuple[str, ...]] = _nothing
     edge_passes: Callable[[], list[Any]] = list
     edge_config: Options = field(default_factory=dict)
     executorch_config: Options = field(default_factory=dict)
@@ -90,6 +97,7 @@ def export(
         op_histogram=histogram,
         delegated=share,
         layout=model.layout,
+        notes=work.notes,
     )
 
 
@@ -110,6 +118,7 @@ class _Work:
         self.outputs = tuple(_batched(spec, recipe) for spec in model.outputs)
         self.predict, self.module = model.predict, model.native
         self.program: Any = None
+        self.notes: tuple[str, ...] = ()
 
     def write(self, path: Path) -> tuple[dict[str, int], Share]:
         """Write the file; return its operators and the delegate's share."""
@@ -118,6 +127,7 @@ class _Work:
         self.module = _positional(self.module)
         self.program = self._export()
         self.module = self.backend.rewrite(prepare.graph(self.program))
+        self.notes = self.backend.remarks(self.module.graph, self.recipe)
         if self.recipe.method != "none":
             self.module = self._quantize()
             self._keep_outputs(path.parent)

@@ -131,7 +131,14 @@ def close(model: Any, shapes: Shapes, path: Path) -> None:
     for item, candidates in zip(items, shapes, strict=False):
         dims = item.type.tensor_type.shape.dim[1:]
         shape = next((shape for shape in candidates if _fits(dims, shape)), None)
-        for dim, size in zip(dims, shape or (), strict=False):
+        if shape is None:
+            sizes_now = tuple(dim.dim_value if dim.dim_value > 0 else -1 for dim in dims)
+            raise ModelLoadError(
+                f"got --input {','.join(map(str, candidates[-1]))} for input '{item.name}' of "
+                f"shape {sizes_now}, where -1 is open: {path}",
+                "give a shape that fits, or none where all sizes are fixed",
+            )
+        for dim, size in zip(dims, shape, strict=False):
             if dim.dim_value <= 0:
                 sizes[dim.dim_param] = size
                 dim.dim_value = size
@@ -155,6 +162,8 @@ def close(model: Any, shapes: Shapes, path: Path) -> None:
 
 
 def _fits(dims: Any, shape: tuple[int, ...]) -> bool:
+    if not len(dims):
+        return shape == (1,)  # one number: nobody can give a shape of none
     pairs = zip(dims, shape, strict=False)
     return len(dims) == len(shape) and all(d.dim_value in {*range(-1, 1), s} for d, s in pairs)
 

@@ -19,6 +19,7 @@ from edgekit.formats.onnx.session import Optimized, open_session
 # Protobuf itself ends here.
 MAX_BYTES = 2**31 - 1
 
+TRUNCATED = "it may be truncated; copy it again, or export the model again"
 SORTED_NOTE = "the nodes of the file are not in the order of their reading: put in order"
 
 
@@ -55,6 +56,8 @@ def read(path: Path) -> tuple[Any, tuple[str, ...]]:
         onnx.load_external_data_for_model(model, str(path.parent))
         is_moved = _put_in_order(model.graph)
         onnx.checker.check_model(model)
+    except onnx.checker.ValidationError as error:
+        raise _broken(path, error, "ONNX's checker refuses it; export the model again") from error
     except Exception as error:  # a hostile file can make the checker raise anything
         raise _broken(path, error) from error
     return model, (SORTED_NOTE,) if is_moved else ()
@@ -98,11 +101,11 @@ def reads(node: Any) -> Iterator[str]:
             yield from (value.name for value in graph.output)
 
 
-def _broken(path: Path, error: Exception) -> ModelLoadError:
+def _broken(path: Path, error: Exception, hint: str = TRUNCATED) -> ModelLoadError:
     reason = " ".join(str(error).split())
     return ModelLoadError(
         f"got a broken .onnx file: {path}: {type(error).__name__}: {reason}",
-        "it may be truncated; copy it again, or export the model again",
+        hint,
     )
 
 

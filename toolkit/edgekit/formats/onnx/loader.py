@@ -1,5 +1,6 @@
 """`.onnx` files, run by ONNX Runtime; exporters that need PyTorch get the graph rebuilt."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,10 @@ SUFFIXES = (".onnx",)
 HUB = "onnx"
 LAYOUT: Layout = "NCHW"
 PACKAGES = ("onnx", "onnxruntime")
+
+# An entry `location` of a tensor's external data: the length of its value comes behind, and that.
+LOCATION = re.compile(rb"\n\x08location\x12")
+MAX_NAME = 4096
 
 
 def load(source: ModelSource, card: ModelCard, *, trust: bool, seed: int = 0) -> FloatModel:
@@ -39,6 +44,25 @@ def load(source: ModelSource, card: ModelCard, *, trust: bool, seed: int = 0) ->
         notes=prepared.notes,
         limits=limits.of(prepared.static),
     )
+
+
+def companions(path: Path) -> tuple[Path, ...]:
+    """Return the files of weights that the model names, where they lie in its folder.
+
+    They are found by how protobuf writes their names, without the model being parsed.
+    """
+    data, folder = path.read_bytes(), path.parent.resolve()
+    names = {
+        _text(data[found.end() : found.end() + MAX_NAME]) for found in LOCATION.finditer(data[:-2])
+    }
+    found = [(folder / name).resolve() for name in sorted(names) if "\0" not in name]
+    return tuple(f for f in found if f.is_relative_to(folder) and f.is_file())
+
+
+def _text(data: bytes) -> str:
+    """Return the text that begins `data`, behind its length, as protobuf writes them."""
+    size, start = (data[0], 1) if data[0] < 0x80 else (data[0] & 0x7F | data[1] << 7, 2)
+    return data[start : start + size].decode(errors="replace")
 
 
 def _sample_shapes(card: ModelCard) -> tuple[tuple[tuple[int, ...], ...], ...]:

@@ -15,7 +15,16 @@ from edgekit.errors import EdgekitError, ExportError
 from edgekit.formats import graph
 from edgekit.formats.keras import tracing
 from edgekit.formats.tflite import file as tflite_file
-from edgekit.formats.tflite import from_torch, joins, outputs, patch, ranges, scales, versions
+from edgekit.formats.tflite import (
+    from_torch,
+    joins,
+    outputs,
+    patch,
+    ranges,
+    scales,
+    spared,
+    versions,
+)
 from edgekit.formats.tflite import metadata as tflite_metadata
 
 SUFFIX = ".tflite"
@@ -69,6 +78,8 @@ def export(
     if recipe.weight == "int8":
         kept = [spec for spec in found.inputs if spec.dtype not in {recipe.io, "float32"}]
         notes += tuple(f"input {layouts.plain_name(spec.name)} stays {spec.dtype}" for spec in kept)
+    if model.hub == "torch" and layout == "NCHW":
+        notes += _kept_layout(found)
     return Exported(
         inputs=found.inputs,
         outputs=found.outputs,
@@ -76,6 +87,17 @@ def export(
         layout=layout,
         min_runtime=versions.min_runtime(path.read_bytes()),
         notes=notes,
+    )
+
+
+def _kept_layout(found: tflite_file.TfliteFile) -> tuple[str, ...]:
+    """Return what to say of images that lie as PyTorch has them, and not as TFLite's kernels do."""
+    images = [spec for spec in found.inputs if layouts.layout_of(spec.shape) == "NCHW"]
+    moves = found.op_histogram.get("TRANSPOSE", 0)
+    return tuple(
+        f"input {layouts.plain_name(spec.name)} lies as channels, height, width; the file has "
+        f"{moves} TRANSPOSE, and --layout nhwc makes it take images as cameras give them"
+        for spec in images[:1]
     )
 
 
@@ -151,7 +173,7 @@ def _quantize(
     notes: tuple[str, ...] = ()
     if recipe.is_calibrated:
         found, notes = ranges.widened(ranges.recorded(model, work, samples), model)
-        notes += _parted(work, joins.apart(model, found), recipe)
+        notes += (*spared.spare(work, model), *_parted(work, joins.apart(model, found), recipe))
     try:
         data = bytes(work.quantize(found).quantized_model)
     except Exception as error:
