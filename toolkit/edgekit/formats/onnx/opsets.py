@@ -35,30 +35,30 @@ def declare(model: Any, path: Path) -> None:
     entry.version = nearest
 
 
-def raised(model: Any, path: Path) -> tuple[Any, tuple[str, ...]]:
-    """Return the model with an opset that the importer knows, and notes on what was changed.
+def raised(model: Any, path: Path, least: int = KNOWN) -> tuple[Any, tuple[str, ...]]:
+    """Return the model with an opset of `least` or later, and notes on what was changed.
 
     Raises `ModelLoadError` naming the operators that ONNX's version converter stops at.
     """
     import onnx.version_converter
 
     entry = _entry(model)
-    if entry is None or entry.version >= KNOWN:
+    if entry is None or entry.version >= least:
         return model, ()
-    changed = _changed(model, entry.version, KNOWN)
+    changed = _changed(model, entry.version, least)
     if not changed:
-        entry.version = KNOWN
+        entry.version = least
         return model, ()
     try:
-        found = onnx.version_converter.convert_version(model, KNOWN)
+        found = onnx.version_converter.convert_version(model, least)
     except Exception as error:  # its own errors share no class
         reason = " ".join(str(error).split())
         raise ModelLoadError(
-            f"got opset {entry.version}, which ONNX's version converter does not bring to {KNOWN}, "
+            f"got opset {entry.version}, which ONNX's version converter does not bring to {least}, "
             f"where {', '.join(changed)} differ: {path}: {reason}",
             "export the model again with opset 18",
         ) from error
-    note = f"opset {entry.version} was brought to {KNOWN} by ONNX's version converter"
+    note = f"opset {entry.version} was brought to {least} by ONNX's version converter"
     return found, (f"{note}: {', '.join(changed)}",)
 
 
