@@ -9,16 +9,26 @@ measured is whether a file computes what its float model does, on inputs that ga
 import argparse
 import json
 import sys
+import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
+from edgekit import devices, formats
+from edgekit.core import layout as layouts
 from edgekit.core.card import ModelCard
-from edgekit.pipeline.workspace import Settings, workspace
+from edgekit.core.parity import sqnr_db
+from edgekit.core.tensor import Arrays, dequantize, quantize
+from edgekit.errors import ModelLoadError
+from edgekit.pipeline import jobs, recipes
+from edgekit.pipeline.convert import Conversions, Converted
+from edgekit.pipeline.messages import Predict
+from edgekit.pipeline.settle import settled
+from edgekit.pipeline.workspace import Settings, Workspace, workspace
 from edgekit.sources import resolve
 from edgekit.sources.model import Model
-from edgekit.system import store
+from edgekit.system import process, store
 
 ROOT = Path(__file__).parents[1]
 HERE = Path(__file__).parent
@@ -97,13 +107,62 @@ def cells(net: Net) -> dict[str, conversions.Cell]:
     FOLDER.mkdir(parents=True, exist_ok=True)
     data = FOLDER / f"{net.card.name}.npz"
     np.savez(data, **net.inputs)
-    row = conversions.Row(net.name, net.ref, str(data))
-    model, found = Model(resolve.resolve(net.ref), net.card), {}
-    with workspace(Settings(latency_runs=1), data=str(data)) as work:
+    found = {}
+    with workspace(Settings(), data=str(data)) as work:
+        model = settled(Model(resolve.resolve(net.ref), net.card), work.settings, work.step)
         for form, recipe in conversions.NET_COLUMNS:
-            found[f"{form} {recipe}"] = conversions.cell(row, model, form, recipe, work)
+            found[f"{form} {recipe}"] = cell(model, form, recipe, work)
             print(f"{net.name} -> {form} {recipe}: {found[f'{form} {recipe}']}", flush=True)
     return found
+
+
+def cell(model: Model, form: str, recipe: str, work: Workspace) -> conversions.Cell:
+    """Convert one net to one format; return the ratio on inputs that gave int8 no ranges."""
+    chosen = recipes.parse(recipe, calibration_n=conversions.SAMPLES)
+    try:
+        made = Conversions.of(work).convert(model, form, chosen)
+    except conversions.REFUSALS as error:
+        return {"outcome": "refused", "why": error.message, "hint": error.hint}
+    outputs, reference = _answers(made, work), _float_answers(model, work)
+    ratios = [sqnr_db(a, b) for a, b in zip(outputs, reference, strict=True)]
+    return {
+        "outcome": "made",
+        "snr_db": min(ratio for ratio in ratios if ratio is not None),
+        "samples": len(outputs[0]),
+        "size_bytes": made.artifact.size_bytes,
+        "notes": list(made.artifact.notes),
+    }
+
+
+def _answers(made: Converted, work: Workspace) -> Arrays:
+    """Return what a file gives for the held-out inputs, images with channels last."""
+    artifact, parts = made.artifact, work.data
+    assert artifact.card
+    samples, _ = parts.part("test", artifact.card, artifact.layout, conversions.SAMPLES).arrays()
+    folder = Path(tempfile.mkdtemp(dir=work.folder))
+    order = layouts.order_of(parts.dataset.input_names, artifact.named_inputs)
+    fed = tuple(folder / f"fed-{i}.npy" for i in range(len(order)))
+    for path, place, spec in zip(fed, order, artifact.inputs, strict=True):
+        np.save(path, quantize(samples[place], spec))
+    got = tuple(folder / f"got-{i}.npy" for i in range(len(artifact.outputs)))
+    runtime = formats.exporter(artifact.format).RUNTIME
+    assert runtime
+    request = devices.Request(runtime=runtime, model=made.path, inputs=fed, outputs=got)
+    devices.open("local").run(request, folder, work.settings.limits())
+    real = tuple(dequantize(np.load(p), s) for p, s in zip(got, artifact.outputs, strict=True))
+    return layouts.outputs_laid_out(real, artifact.layout, "NHWC", artifact.card)
+
+
+def _float_answers(model: Model, work: Workspace) -> Arrays:
+    samples = work.data.part("test", model.card, model.layout, conversions.SAMPLES)
+    question = Predict(
+        model=model.loading(trust=False, seed=0),
+        inputs=work.data.inputs(samples),
+        folder=Path(tempfile.mkdtemp(dir=work.folder)),
+    )
+    found = process.call(jobs.predict, question, ModelLoadError)
+    floats = tuple(np.load(path) for path in found.outputs)
+    return layouts.outputs_laid_out(floats, model.layout, "NHWC", model.card)
 
 
 def main() -> None:

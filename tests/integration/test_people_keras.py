@@ -225,3 +225,23 @@ def test_a_gate_that_the_samples_never_open_and_an_empty_channel_do_not_break_th
     assert sqnr(done.run(rows[40:])[0], np.asarray(model(rows[40:]))) > 20
     assert any("widened the range" in note for note in done.exported.notes)
     assert any("a scale that fits" in note for note in done.exported.notes)
+
+
+def test_an_output_that_the_net_reads_itself_is_float_in_int8_files(tmp_path):
+    row = keras.Input((12,))
+    features = L.Dense(6, activation="relu")(row)
+    path, model = saved(tmp_path, row, [features, L.Dense(3)(features)])
+    rows = np.random.default_rng(3).uniform(-1, 1, (60, 12)).astype("float32")
+    done = converted(path, tmp_path, "int8", samples=(rows,))["int8"]
+    for got, wanted in zip(done.run(rows[40:]), model(rows[40:]), strict=True):
+        assert sqnr(got, np.asarray(wanted)) > 25
+
+
+def test_factors_of_channels_that_lie_apart_are_applied_in_float(tmp_path):
+    row = keras.Input((12,))
+    x = L.Dense(5, activation="sigmoid")(row)
+    path, model = saved(tmp_path, row, x * np.array([640, 640, 640, 1, 1], "float32"))
+    rows = np.random.default_rng(3).uniform(-1, 1, (60, 12)).astype("float32")
+    done = converted(path, tmp_path, "int8", samples=(rows,))["int8"]
+    got, wanted = done.run(rows[40:])[0], np.asarray(model(rows[40:]))
+    assert sqnr(got[:, 3:], wanted[:, 3:]) > 25

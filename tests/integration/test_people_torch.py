@@ -1,7 +1,10 @@
 """PyTorch nets as people have them: they come through, or what stops them is named."""
 
+import importlib
 import importlib.util
+import shutil
 import sys
+import types
 
 import numpy as np
 import pytest
@@ -233,3 +236,37 @@ def test_the_reason_of_a_long_error_is_not_cut():
     )
     assert reason(told).endswith("because of strides")
     assert reason(ValueError()) == "ValueError"
+
+
+def test_a_pickled_learner_is_refused_with_how_its_weights_are_saved_and_given(
+    edgekit, assets, card, tmp_path
+):
+    import torch
+
+    learner = type("Learner", (), {"__module__": "fastai.learner"})
+    packages = {"fastai": types.ModuleType("fastai"), "fastai.learner": types.ModuleType("learner")}
+    packages["fastai.learner"].Learner = learner
+    sys.modules |= packages
+    try:
+        held = learner()
+        held.model = torch.nn.Linear(2, 2)
+        torch.save(held, tmp_path / "export.pkl")
+    finally:
+        for name in packages:
+            del sys.modules[name]
+    done = edgekit("convert", "export.pkl", "-t", "executorch")
+    assert done.returncode == 4
+    assert "fastai.learner.Learner" in done.stderr
+    assert "torch.save(learn.model.state_dict(), 'weights.pth')" in done.stderr
+    assert "edgekit convert file.py:factory --weights weights.pth" in done.stderr
+    # The hint, followed with a net that is at hand.
+    shutil.copy(assets / "tiny_torch.py", tmp_path / "file.py")
+    sys.path.insert(0, str(tmp_path))
+    try:
+        net = importlib.import_module("file").build()
+    finally:
+        sys.path.remove(str(tmp_path))
+    torch.save(net.state_dict(), tmp_path / "weights.pth")
+    more = ("--weights", "weights.pth", "--card", card, "-t", "torchscript")
+    done = edgekit("convert", "file.py:build", *more)
+    assert done.returncode == 0, done.stderr

@@ -17,7 +17,7 @@ from edgekit.formats.torchscript import file as script_file
 from edgekit.system import archive, packages
 
 # What may stand on a command line after --weights, or as MODEL with code that builds the model.
-SUFFIXES = (".pt", ".pth", ".ckpt", ".safetensors", ".mar")
+SUFFIXES = (".pt", ".pth", ".ckpt", ".pkl", ".safetensors", ".mar")
 
 MAX_MANIFEST_BYTES = 2**20
 MANIFEST = "MAR-INF/MANIFEST.json"
@@ -122,10 +122,18 @@ def _read_pickle(stream: BinaryIO, label: str) -> Any:
             ) from error
         raise ModelLoadError(
             f"got {label}, which holds more than weights: loading it would run code from the file "
-            f"({refused[0][:300]})",
-            "save torch.export.save(program, 'model.pt2'), or the state dict for "
-            "file.py:factory --weights",
+            f"({refused[0].split(' was not ')[0][:300]})",
+            _saving("learn.model" if "fastai" in refused[0] else "model"),
         ) from error
+
+
+def _saving(model: str) -> str:
+    """Return how to save what a pickle of code holds, and how to give it; `model` is its name."""
+    return (
+        f"where it was trained: torch.save({model}.state_dict(), 'weights.pth'); then give the "
+        "code that builds the net: edgekit convert file.py:factory --weights weights.pth (or save "
+        "all of it as torch.export.save(program, 'model.pt2'))"
+    )
 
 
 def _plain_data() -> list[Any]:
