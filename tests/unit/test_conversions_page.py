@@ -58,3 +58,19 @@ def test_int8_of_the_keywords_is_above_mlcommons_own(record):
     assert found["edgekit TFLite int8"] >= 0.91
     assert found["edgekit ExecuTorch int8"] >= 0.91
     assert found["MLCommons' TFLite int8"] == pytest.approx(0.902)
+
+
+def test_real_files_are_known_by_their_bytes_and_each_cell_is_a_figure_or_a_reason(conversions):
+    rows = json.loads(conversions.REAL_FILES.read_text())
+    assert len(rows) >= 20
+    for row in rows:
+        assert len(row["sha256"]) == 64
+        assert row["licence"]
+        assert row["version"]
+        for pair, cell in row["results"].items():
+            if cell["outcome"] == "refused":
+                assert len(cell["why"]) > 20, (row["file"], pair)
+                assert cell["hint"], (row["file"], pair)
+            else:
+                least = 80 if pair.endswith("fp32") else 0
+                assert cell["sqnr_db"] > least, (row["file"], pair)

@@ -80,6 +80,9 @@ def _flat(graph: Graph) -> Graph:
     from tensorflow.python.grappler import tf_optimizer
 
     meta = meta_graph_pb2.MetaGraphDef(graph_def=graph.definition)
+    _read_tables(meta.graph_def.node, "")
+    for function in meta.graph_def.library.function:
+        _read_tables(function.node_def, ":output:0")
     for function in meta.graph_def.library.function:
         for attribute in ("api_implements", "api_preferred_device", "_noinline"):
             function.attr.pop(attribute, None)
@@ -92,7 +95,61 @@ def _flat(graph: Graph) -> Graph:
     config = config_pb2.ConfigProto()
     config.graph_options.rewrite_options.optimizers.append("function")
     config.graph_options.rewrite_options.min_graph_nodes = -1  # else small graphs are left out
-    return graph._replace(definition=tf_optimizer.OptimizeGraph(config, meta))
+    flat = tf_optimizer.OptimizeGraph(config, meta)
+    return graph._replace(definition=_only_data(flat, [each.tensor for each in ends]))
+
+
+def _read_tables(nodes: Any, ending: str) -> None:
+    """Look up in constants what was looked up in variables, in place: freezing leaves that out.
+
+    `ending` is what the name of a node's output has behind the node's.
+    """
+    for node in list(nodes):
+        if node.op != "ResourceGather":
+            continue
+        axis = nodes.add(name=f"{node.name}/axis", op="Const")
+        axis.attr["dtype"].type = axis.attr["value"].tensor.dtype = 3  # int32
+        axis.attr["value"].tensor.tensor_shape.SetInParent()
+        axis.attr["value"].tensor.int_val.append(0)
+        kinds = node.attr["dtype"].type, node.attr["Tindices"].type
+        node.ClearField("attr")
+        node.op = "GatherV2"
+        node.input[:] = [*node.input[:2], f"{axis.name}{ending}"]
+        node.attr["Tparams"].type, node.attr["Tindices"].type = kinds
+        node.attr["Taxis"].type = 3
+
+
+def _only_data(definition: Any, ends: list[str]) -> Any:
+    """Return what the ends are computed from, without what only had to happen before: checks."""
+    nodes = {node.name: node for node in definition.node}
+    kept: set[str] = set()
+    waiting = [end.split(":")[0] for end in ends]
+    while waiting:
+        name = waiting.pop()
+        if name not in kept:
+            kept.add(name)
+            inputs = [each for each in nodes[name].input if not each.startswith("^")]
+            nodes[name].input[:] = inputs
+            waiting += [each.split(":")[0] for each in inputs]
+    done = type(definition)(versions=definition.versions)
+    done.node.extend(node for node in definition.node if node.name in kept)
+    functions = {each.signature.name: each for each in definition.library.function}
+    done.library.function.extend(functions[name] for name in sorted(_used(done.node, functions)))
+    return done
+
+
+def _used(nodes: Any, functions: dict[str, Any]) -> set[str]:
+    """Return the names of the functions that nodes call, and those that these call."""
+    found: set[str] = set()
+    waiting = [nodes]
+    while waiting:
+        values = [value for node in waiting.pop() for value in node.attr.values()]
+        names = {value.func.name for value in values if value.HasField("func")}
+        names |= {each.name for value in values for each in value.list.func}
+        for name in (names & set(functions)) - found:
+            found.add(name)
+            waiting.append(functions[name].node_def)
+    return found
 
 
 def _outputs(graph: Graph, function: Any) -> tuple[TensorSpec, ...]:

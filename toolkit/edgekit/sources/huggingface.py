@@ -1,5 +1,6 @@
 """Model files of Hugging Face, at one fixed commit, from the local cache or downloaded."""
 
+import contextlib
 import re
 from pathlib import Path
 
@@ -13,6 +14,9 @@ PART = r"[A-Za-z0-9][\w.-]*"
 REF = re.compile(rf"hf:(?P<repo>{PART}/{PART})(?:/(?P<file>[^@]+))?(?:@(?P<revision>.*))?")
 # A branch or a tag can point elsewhere tomorrow; a commit cannot.
 COMMIT = re.compile(r"[0-9a-f]{40}")
+# What exporters call the weights beside an `.onnx` file of more than 2 GB, or by choice.
+WEIGHTS = ("*.onnx_data*", "*.onnx.data*")
+BESIDE = ("_data", ".data")
 
 
 def fetch(ref: str, *, download: bool) -> Path:
@@ -89,6 +93,9 @@ def _one_file(ref: str, repo: str, file: str, revision: str, *, download: bool) 
         raise packages.missing("huggingface_hub") from error
     try:
         path = hf_hub_download(repo, file, revision=revision, local_files_only=not download)
+        for end in BESIDE if file.endswith(".onnx") else ():
+            with contextlib.suppress(Exception):  # most files have none
+                hf_hub_download(repo, file + end, revision=revision, local_files_only=not download)
     except Exception as error:
         raise _absent(ref, error, download=download) from error
     return Path(path)
@@ -104,7 +111,7 @@ def _snapshot(ref: str, repo: str, revision: str, *, download: bool) -> Path:
             repo,
             revision=revision,
             local_files_only=not download,
-            allow_patterns=[f"*{suffix}" for suffix in formats.loaded_suffixes()],
+            allow_patterns=[*(f"*{suffix}" for suffix in formats.loaded_suffixes()), *WEIGHTS],
         )
     except Exception as error:
         raise _absent(ref, error, download=download) from error

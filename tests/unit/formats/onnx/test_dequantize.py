@@ -116,6 +116,20 @@ def test_weights_in_blocks(tmp_path):
     np.testing.assert_allclose(got[0], numbers[2] * scales[0], rtol=1e-6)
 
 
+def test_an_input_of_quantized_numbers_stays_what_it_is(tmp_path):
+    nodes = [node("DequantizeLinear", "x s z", "r"), node("Relu", "r", "y")]
+    constants = {"s": np.float32(0.5), "z": np.uint8(3)}
+    path = made(tmp_path / "m.onnx", nodes, [1, 4], {"y": 1}, constants)
+    model = onnx.load(path)
+    model.graph.input[0].type.tensor_type.elem_type = 2
+    onnx.save(model, path)
+    found = prepare.prepare(path)
+    assert found.inputs[0].dtype == "uint8"
+    x = np.array([[0, 3, 5, 255]], np.uint8)
+    got = onnx_file.session(found.static, path).run(None, {"x": x})[0]
+    np.testing.assert_array_equal(got, [[0, 0, 1, 126]])
+
+
 def test_an_output_of_quantized_numbers_becomes_real(tmp_path):
     nodes = [node("QuantizeLinear", "x s z", "y")]
     constants = {"s": np.float32(0.1), "z": np.uint8(9)}

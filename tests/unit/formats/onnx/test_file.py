@@ -160,6 +160,26 @@ def test_external_weights_outside_the_folder(tmp_path, location):
     refused(path, "outside the model's folder")
 
 
+def test_external_weights_in_the_cache_of_hugging_face(tmp_path):
+    path = external(tmp_path / "m", "w.bin")
+    blobs, snapshot = tmp_path / "blobs", tmp_path / "snapshots" / "rev"
+    snapshot.mkdir(parents=True)
+    path.parent.rename(blobs)
+    (blobs / "0d1f").write_bytes(np.ones((4, 4), np.float32).tobytes())
+    (blobs / "m.onnx").rename(blobs / "7ac3")
+    (snapshot / "m.onnx").symlink_to(blobs / "7ac3")
+    (snapshot / "w.bin").symlink_to(blobs / "0d1f")
+    model = onnx_file.parse(snapshot / "m.onnx")
+    assert (
+        onnx.numpy_helper.to_array(model.graph.initializer[0]).tolist() == np.ones((4, 4)).tolist()
+    )
+    assert loader.companions(snapshot / "m.onnx") == (blobs / "0d1f",)
+    (snapshot / "w.bin").unlink()
+    (tmp_path / "w.bin").write_bytes(bytes(64))
+    (snapshot / "w.bin").symlink_to(tmp_path / "w.bin")
+    refused(snapshot / "m.onnx", "outside the model's folder")
+
+
 def test_the_files_of_external_weights_are_named_without_parsing(tmp_path):
     for name in ("w.bin", "long" * 40):
         path = external(tmp_path / name[:4], name)

@@ -5,7 +5,7 @@ import pytest
 
 from edgekit.errors import ModelLoadError
 from edgekit.formats.onnx import file as onnx_file
-from edgekit.formats.onnx import limits, prepare
+from edgekit.formats.onnx import limits, opsets, prepare
 
 onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
@@ -58,6 +58,17 @@ def test_an_older_opset_is_brought_up_and_said(path):
     assert found.outputs[0].shape == (-1, 6)
 
 
+def test_operators_of_the_newest_opsets_are_spelt_out(path):
+    nodes = [node("RMSNormalization", "x s", "r"), node("Swish", "r", "w"),
+             node("Attention", "w w w", "y", q_num_heads=1, kv_num_heads=1)]  # fmt: skip
+    border = {"x": (FLOAT, [1, 3, 4])}, {"y": (FLOAT, [1, 3, 4])}
+    made(path, nodes, *border, {"s": np.full(4, 2, np.float32)}, opset=24)
+    found, x = prepare.prepare(path), np.random.default_rng(0).normal(size=(1, 3, 4))
+    assert not set(opsets.SPELT_OUT) & set(onnx_file.op_histogram(found.static))
+    got = onnx_file.session(found.static, path).run(None, {"x": x.astype(np.float32)})[0]
+    np.testing.assert_allclose(got, run(found, x=x.astype(np.float32))[0], rtol=1e-5, atol=1e-6)
+
+
 @pytest.mark.parametrize(("op", "opset"), [("Celu", 28), ("Dropout", 6)])
 def test_other_opsets_are_refused_by_the_operators_that_differ(path, op, opset):
     with pytest.raises(ModelLoadError, match=f"got opset {opset} .* 7 to 26, .* differ: {op}:"):
@@ -107,6 +118,13 @@ def test_a_state_and_a_number_are_given_a_batch(path):
     assert found.outputs[0].shape == (1, 2, 1, 4)
     assert "'s', 'k' had none" in found.notes[0]
     assert "output 'y' does not begin with it" in found.notes[1]
+
+
+def test_one_row_of_numbers_is_one_sample(path):
+    nodes = [node("MatMul", "x w", "y")]
+    border = {"x": (FLOAT, [6])}, {"y": (FLOAT, [4])}
+    found = prepare.prepare(made(path, nodes, *border, {"w": np.ones((6, 4), np.float32)}))
+    assert (found.inputs[0].shape, found.outputs[0].shape) == ((1, 6), (1, 4))
 
 
 def test_the_samples_of_an_output_come_first(path):

@@ -139,9 +139,10 @@ def load(source: ModelSource, card: ModelCard, *, trust: bool, why: BaseExceptio
 
 
 def _short(why: BaseException) -> str:
-    """Return what was wrong, which Keras says last, in one line."""
+    """Return what was wrong, which Keras says last, in one sentence."""
     lines = [line for line in str(why).splitlines() if line.strip()]
-    return (lines[-1] if lines else type(why).__name__).removeprefix("Exception encountered: ")
+    last = lines[-1] if lines else type(why).__name__
+    return last.removeprefix("Exception encountered: ").split(". ")[0]
 
 
 def _graph(model: Any, card: ModelCard, keras: Any) -> graph.Graph:

@@ -21,12 +21,12 @@ UNNAMED = {"", "?"}
 def given_to_inputs(model: Any, path: Path) -> tuple[str, ...]:
     """Put a batch of 1 before inputs that have none, in place: states, numbers; return notes.
 
-    An input has none where it is one number, or where its first size is fixed to more than 1 while
-    another input's is not. Raises `ModelLoadError` where every input's is fixed to more.
+    An input has none where it is one number or one row of them, or where its first size is fixed
+    to more than 1 while another input's is not. Raises `ModelLoadError` where every other is fixed.
     """
     items = _fed(model)
     without = [item for item in items if _first(item) not in {-1, 1}]
-    fixed = [item for item in without if _first(item) != 0]
+    fixed = [item for item in without if len(item.type.tensor_type.shape.dim) > 1]
     if len(fixed) == len(items):
         raise ModelLoadError(
             f"got input '{fixed[0].name}', whose batch is fixed to {_first(fixed[0])}, "

@@ -144,7 +144,7 @@ class _Work:
             raise _Unclear("it has a scale for each channel of an input")
         real, moved = f"{y}/real", f"{y}/moved"
         self._add("Cast", [x], real, to=1)
-        self._add("Sub", [real, self._number(pair[1])], moved)
+        self._add("Sub", [real, self._number(pair[1].astype(np.float32))], moved)
         self._add("Mul", [moved, self._number(pair[0])], y)
 
     def _dynamic(self, node: Any) -> None:

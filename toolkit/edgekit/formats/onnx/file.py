@@ -19,6 +19,7 @@ from edgekit.formats.onnx.session import Optimized, open_session
 # Protobuf itself ends here.
 MAX_BYTES = 2**31 - 1
 
+TRUNCATED = "it may be truncated; copy it again, or export the model again"
 SORTED_NOTE = "the nodes of the file are not in the order of their reading: put in order"
 
 
@@ -50,11 +51,13 @@ def read(path: Path) -> tuple[Any, tuple[str, ...]]:
             f"got no graph, or one without nodes: {path}",
             "it may be another kind of file, or truncated; export it again",
         )
-    _check_external(model, path)
+    folder = _check_external(model, path)
     try:
-        onnx.load_external_data_for_model(model, str(path.parent))
+        onnx.load_external_data_for_model(model, str(folder))
         is_moved = _put_in_order(model.graph)
         onnx.checker.check_model(model)
+    except onnx.checker.ValidationError as error:
+        raise _broken(path, error, "ONNX's checker refuses it; export the model again") from error
     except Exception as error:  # a hostile file can make the checker raise anything
         raise _broken(path, error) from error
     return model, (SORTED_NOTE,) if is_moved else ()
@@ -98,24 +101,30 @@ def reads(node: Any) -> Iterator[str]:
             yield from (value.name for value in graph.output)
 
 
-def _broken(path: Path, error: Exception) -> ModelLoadError:
+def _broken(path: Path, error: Exception, hint: str = TRUNCATED) -> ModelLoadError:
     reason = " ".join(str(error).split())
     return ModelLoadError(
         f"got a broken .onnx file: {path}: {type(error).__name__}: {reason}",
-        "it may be truncated; copy it again, or export the model again",
+        hint,
     )
 
 
-def _check_external(model: Any, path: Path) -> None:
-    """Refuse weights outside the model's folder, or larger than their file."""
-    folder, total = path.parent.resolve(), 0
+def _check_external(model: Any, path: Path) -> Path:
+    """Refuse weights outside the model's folder, or larger than their file; return their folder.
+
+    A model that is a link, as in Hugging Face's cache, has its weights where it points to; they
+    are named by that place, in `model`: ONNX follows no links.
+    """
+    folder, behind, total = path.parent.resolve(), path.resolve().parent, 0
+    base = folder
     for tensor in tensors(model):
         if tensor.data_location != tensor.EXTERNAL:
             continue
         entries = {entry.key: entry.value for entry in tensor.external_data}
         location = entries.get("location", "")
         file = (folder / location).resolve()
-        if not location or Path(location).is_absolute() or not file.is_relative_to(folder):
+        is_inside = file.is_relative_to(folder) or file.parent == behind
+        if not location or Path(location).is_absolute() or not is_inside:
             raise ModelLoadError(
                 f"got weights outside the model's folder: '{location}' in {path}",
                 "put the model and its weights into one folder, and save it again",
@@ -136,11 +145,15 @@ def _check_external(model: Any, path: Path) -> None:
                 "it may be truncated; copy it again",
             )
         total += length
+        if file.parent == behind != folder:
+            next(e for e in tensor.external_data if e.key == "location").value = file.name
+            base = behind
     if total > MAX_BYTES:
         raise ModelLoadError(
             f"got {total} bytes of weights, expected at most {MAX_BYTES}: {path}",
             "edgekit converts models for small devices; export a smaller one",
         )
+    return base
 
 
 def tensors(model: Any) -> Iterator[Any]:

@@ -56,7 +56,9 @@ def companions(path: Path) -> tuple[Path, ...]:
         _text(data[found.end() : found.end() + MAX_NAME]) for found in LOCATION.finditer(data[:-2])
     }
     found = [(folder / name).resolve() for name in sorted(names) if "\0" not in name]
-    return tuple(f for f in found if f.is_relative_to(folder) and f.is_file())
+    behind = path.resolve().parent  # where Hugging Face's cache has what it links to
+    places = [f for f in found if f.is_relative_to(folder) or f.parent == behind]
+    return tuple(f for f in places if f.is_file())
 
 
 def _text(data: bytes) -> str:

@@ -4,11 +4,14 @@ from pathlib import Path
 from typing import Any
 
 from edgekit.errors import ModelLoadError
+from edgekit.formats.onnx.file import nodes
 
 # ONNX Runtime runs 7 and later.
 OPSETS = range(7, 27)
 # What operators mean has changed before this; the importer knows them as they are since.
 KNOWN = 11
+# Operators of the newest opsets that older ones spell out, as ONNX itself defines them.
+SPELT_OUT = ("Attention", "RMSNormalization", "RotaryEmbedding", "Swish")
 
 
 def declare(model: Any, path: Path) -> None:
@@ -32,31 +35,62 @@ def declare(model: Any, path: Path) -> None:
     entry.version = nearest
 
 
-def raised(model: Any, path: Path) -> tuple[Any, tuple[str, ...]]:
-    """Return the model with an opset that the importer knows, and notes on what was changed.
+def raised(model: Any, path: Path, least: int = KNOWN) -> tuple[Any, tuple[str, ...]]:
+    """Return the model with an opset of `least` or later, and notes on what was changed.
 
     Raises `ModelLoadError` naming the operators that ONNX's version converter stops at.
     """
     import onnx.version_converter
 
     entry = _entry(model)
-    if entry is None or entry.version >= KNOWN:
+    if entry is None or entry.version >= least:
         return model, ()
-    changed = _changed(model, entry.version, KNOWN)
+    changed = _changed(model, entry.version, least)
     if not changed:
-        entry.version = KNOWN
+        entry.version = least
         return model, ()
     try:
-        found = onnx.version_converter.convert_version(model, KNOWN)
+        found = onnx.version_converter.convert_version(model, least)
     except Exception as error:  # its own errors share no class
         reason = " ".join(str(error).split())
         raise ModelLoadError(
-            f"got opset {entry.version}, which ONNX's version converter does not bring to {KNOWN}, "
+            f"got opset {entry.version}, which ONNX's version converter does not bring to {least}, "
             f"where {', '.join(changed)} differ: {path}: {reason}",
             "export the model again with opset 18",
         ) from error
-    note = f"opset {entry.version} was brought to {KNOWN} by ONNX's version converter"
+    note = f"opset {entry.version} was brought to {least} by ONNX's version converter"
     return found, (f"{note}: {', '.join(changed)}",)
+
+
+def spelt_out(model: Any) -> Any:
+    """Return the model with operators of the newest opsets written by older ones."""
+    import onnx.inliner
+
+    names = {node.op_type for node in nodes(model) if node.domain in {"", "ai.onnx"}}
+    chosen = [("", name) for name in SPELT_OUT if name in names]
+    if not chosen:
+        return model
+    # ONNX's inliner asks for the type of everything, and knows no weights'.
+    known = [onnx.helper.make_tensor_value_info(t.name, t.data_type, t.dims)
+             for t in model.graph.initializer]  # fmt: skip
+    typed = onnx.shape_inference.infer_shapes(model)
+    for node in nodes(typed):
+        if ("", node.op_type) in chosen:
+            _say_defaults(node, _entry(typed).version)
+    typed.graph.value_info.extend(known)
+    plain = onnx.inliner.inline_selected_functions(typed, chosen, inline_schema_functions=True)
+    del plain.graph.value_info[:]
+    return plain
+
+
+def _say_defaults(node: Any, opset: int) -> None:
+    """Write out the attributes that a node leaves to their defaults: the inliner knows none."""
+    import onnx
+
+    said = {attribute.name for attribute in node.attribute}
+    for name, known in onnx.defs.get_schema(node.op_type, opset).attributes.items():
+        if name not in said and known.default_value.type:
+            node.attribute.append(known.default_value)
 
 
 def _entry(model: Any) -> Any:
@@ -66,8 +100,6 @@ def _entry(model: Any) -> Any:
 def _changed(model: Any, before: int, after: int) -> list[str]:
     """Return the model's operators that are not the same in both opsets."""
     import onnx
-
-    from edgekit.formats.onnx.file import nodes
 
     def since(name: str, opset: int) -> int | None:
         try:

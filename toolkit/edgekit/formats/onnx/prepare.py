@@ -49,7 +49,7 @@ def prepare(path: Path, shapes: batch.Shapes = ()) -> Prepared:
     single = batch.of(model, 1)
     notes += batch.given_to_outputs(single, path)
     raised, more = opsets.raised(single, path)
-    static, notes = fold(raised, path), notes + more
+    static, notes = fold(opsets.spelt_out(raised), path), notes + more
     inputs, outputs = inputs_of(model), _outputs(single, path)
     if not all(spec.shape[0] == -1 for spec in inputs) or not _takes_two(model, outputs):
         return Prepared(single, static, inputs_of(single), outputs, notes)

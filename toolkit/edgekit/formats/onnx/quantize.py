@@ -6,10 +6,14 @@ from typing import Any
 
 import numpy as np
 
+from edgekit.core.reason import reason
 from edgekit.core.recipe import Recipe
 from edgekit.core.tensor import Array, Arrays
-from edgekit.errors import ExportError
+from edgekit.errors import EdgekitError, ExportError
+from edgekit.formats.onnx import opsets
 
+# The first opset whose quantized operators have a scale for each channel.
+PER_CHANNEL = 13
 RECIPES = ("fp32", "fp16", "dynamic-int8", "int8")
 # What reads int8 weights: operators that compute with them, and what gives them to the others.
 INT8_READERS = {"MatMulInteger", "ConvInteger", "DynamicQuantizeLSTM", "DequantizeLinear"}
@@ -36,11 +40,20 @@ def quantized(path: Path, recipe: Recipe, samples: Arrays | None, *, full_range:
     an int8 file answers alike on every CPU; docs/cpu-kinds.md has what that costs. Raises
     `ExportError` where nothing was quantized.
     """
-    if recipe.scheme == "fp16":
-        proto = _half(path)
-    else:
-        proto = _int8(path, recipe, samples, full_range=full_range)
-    _check(proto, recipe)
+    try:
+        if recipe.scheme == "fp16":
+            proto = _half(path)
+        else:
+            proto = _int8(path, recipe, samples, full_range=full_range)
+        _check(proto, recipe)
+    except EdgekitError:
+        raise
+    except Exception as error:
+        raise ExportError(
+            f"got {type(error).__name__} from ONNX Runtime's tools for {recipe.name}: "
+            f"{reason(error)}",
+            "try another recipe, or ship fp32",
+        ) from error
     return proto
 
 
@@ -48,19 +61,20 @@ def _int8(path: Path, recipe: Recipe, samples: Arrays | None, *, full_range: boo
     import onnx
     from onnxruntime import quantization
 
-    types, graph = quantization.QuantType, onnx.load(path).graph
+    types, model = quantization.QuantType, _ready(onnx.load(path), path)
     # VPMADDUBSW adds two products in 16 bits: 2 x 255 x 64 fits, 2 x 255 x 127 does not.
     common = {"per_channel": True, "weight_type": types.QInt8, "reduce_range": not full_range}
     with tempfile.TemporaryDirectory() as folder:
-        made = Path(folder) / "model.onnx"
+        made, ready = Path(folder) / "model.onnx", Path(folder) / "ready.onnx"
+        onnx.save(model, ready)
         if recipe.method == "dynamic":
             quantization.quantize_dynamic(
-                path, made, extra_options=_convolutions(graph, types), **common
+                ready, made, extra_options=_convolutions(model.graph, types), **common
             )
         else:
-            names = [value.name for value in graph.input]
+            names = [value.name for value in model.graph.input]
             quantization.quantize_static(
-                path,
+                ready,
                 made,
                 _calibration(quantization, names, samples),
                 quant_format=quantization.QuantFormat.QDQ,
@@ -70,6 +84,21 @@ def _int8(path: Path, recipe: Recipe, samples: Arrays | None, *, full_range: boo
                 **common,
             )
         return onnx.load(made)
+
+
+def _ready(model: Any, path: Path) -> Any:
+    """Return the model as ONNX Runtime's quantizer takes it.
+
+    Scales by channel are there since opset 13, and a bias is to have one dimension: of tf2onnx's
+    `(1, n)` the quantizer takes the first row for a number.
+    """
+    model, _ = opsets.raised(model, path, PER_CHANNEL)
+    known = {tensor.name: tensor for tensor in model.graph.initializer}
+    for node in model.graph.node:
+        bias = known.get(node.input[2]) if node.op_type == "Gemm" and len(node.input) > 2 else None
+        if bias is not None and len(bias.dims) == 2 and bias.dims[0] == 1:
+            del bias.dims[0]
+    return model
 
 
 def _convolutions(graph: Any, types: Any) -> dict[str, object]:

@@ -15,7 +15,16 @@ from edgekit.errors import EdgekitError, ExportError
 from edgekit.formats import graph
 from edgekit.formats.keras import tracing
 from edgekit.formats.tflite import file as tflite_file
-from edgekit.formats.tflite import from_torch, joins, patch, ranges, scales, spared, versions
+from edgekit.formats.tflite import (
+    from_torch,
+    joins,
+    outputs,
+    patch,
+    ranges,
+    scales,
+    spared,
+    versions,
+)
 from edgekit.formats.tflite import metadata as tflite_metadata
 
 SUFFIX = ".tflite"
@@ -157,12 +166,13 @@ def _quantize(
     """Return the quantized file, and what was done to make it one that computes the same."""
     from ai_edge_quantizer import quantizer
 
+    model = outputs.parted(model) if recipe.is_calibrated else model
     work = quantizer.Quantizer(model)
     _configure(work, recipe)
     found: ranges.Ranges | None = None
     notes: tuple[str, ...] = ()
     if recipe.is_calibrated:
-        found, notes = ranges.widened(ranges.recorded(model, work, samples))
+        found, notes = ranges.widened(ranges.recorded(model, work, samples), model)
         notes += (*spared.spare(work, model), *_parted(work, joins.apart(model, found), recipe))
     try:
         data = bytes(work.quantize(found).quantized_model)
@@ -230,7 +240,8 @@ def _check_io(found: tflite_file.TfliteFile, recipe: Recipe, model: FloatModel) 
     """Refuse a file whose inputs or outputs are not what the recipe says."""
     layout = zip(found.inputs + found.outputs, model.inputs + model.outputs, strict=True)
     for spec, before in layout:
-        kept = from_torch.NARROWED.get(before.dtype, before.dtype)
+        narrowed = from_torch.NARROWED if model.hub == "torch" else {}
+        kept = narrowed.get(before.dtype, before.dtype)
         wanted = recipe.io if before.dtype == "float32" else kept
         if spec.dtype != wanted:
             raise ExportError(

@@ -7,12 +7,16 @@ scales of its own where the join, and all that follows, stays in float.
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from edgekit.formats.tflite import patch
 from edgekit.formats.tflite.ranges import Ranges, span
 
 # With ranges this far apart the smaller has 16 of 256 levels left.
 APART = 16.0
 JOINS = {"CONCATENATION", "PACK"}
+# What scales channels by factors of their own, where these are constants.
+SCALING = {"DIV", "MUL"}
 # What computes with weights, and what it gives has a new range: not worth leaving in float.
 COMPUTING = {
     "BATCH_MATMUL", "CONV_2D", "CONV_3D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV",
@@ -48,10 +52,7 @@ def apart(data: bytes, ranges: Ranges) -> tuple[Join, ...]:
     graph = model.subgraphs[0]
     found = []
     for operator in graph.operators:
-        if names[operator.opcodeIndex] not in JOINS:
-            continue
-        tensors = [patch.text(graph.tensors[i].name) for i in operator.inputs]
-        spans = tuple(span(ranges[name]) for name in tensors if name in ranges)
+        spans = _spans(model, operator, names[operator.opcodeIndex], ranges)
         lasting = [each for each in spans if each > 0]
         if not lasting or max(lasting) <= APART * min(lasting):
             continue
@@ -63,6 +64,23 @@ def apart(data: bytes, ranges: Ranges) -> tuple[Join, ...]:
         ends = bool(given & {int(i) for i in graph.outputs})
         found.append(Join(scopes[0][0], spans, scopes, ends))
     return tuple(found)
+
+
+def _spans(model: Any, operator: Any, name: str, ranges: Ranges) -> tuple[float, ...]:
+    """Return the ranges that an operator joins: of its inputs, or of factors for each channel."""
+    tensors = [model.subgraphs[0].tensors[i] for i in operator.inputs if i >= 0]
+    if name in JOINS:
+        found = [patch.text(tensor.name) for tensor in tensors]
+        return tuple(span(ranges[each]) for each in found if each in ranges)
+    if name not in SCALING:
+        return ()
+    held = [(tensor, model.buffers[tensor.buffer].data) for tensor in tensors]
+    factors = [
+        np.abs(np.frombuffer(np.asarray(data, np.uint8).tobytes(), "<f4"))
+        for tensor, data in held
+        if data is not None and patch.tensor_type(tensor.type) == "float32"
+    ]
+    return (float(factors[0].min()), float(factors[0].max())) if factors else ()
 
 
 def _behind(graph: Any, first: Any) -> list[Any]:

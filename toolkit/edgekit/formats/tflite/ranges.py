@@ -12,6 +12,7 @@ import numpy as np
 from edgekit.core.tensor import Array, Arrays
 from edgekit.errors import ExportError
 from edgekit.formats.tflite import file as tflite_file
+from edgekit.formats.tflite import patch
 
 # The smallest and largest value of each tensor, as ai-edge-quantizer has them.
 Ranges = dict[str, dict[str, Any]]
@@ -83,13 +84,15 @@ def _min_max(old: dict[str, Array], new: dict[str, Array]) -> dict[str, Array]:
     return {"min": np.minimum(old["min"], new["min"]), "max": np.maximum(old["max"], new["max"])}
 
 
-def widened(ranges: Ranges) -> tuple[Ranges, tuple[str, ...]]:
-    """Return the ranges, those that are none widened, and a note that names them.
+def widened(ranges: Ranges, data: bytes) -> tuple[Ranges, tuple[str, ...]]:
+    """Return the ranges, those of float tensors that are none widened, and a note that names them.
 
     One that is a millionth of the file's usual range was missed by the samples: it becomes 0.5
     wide, or the usual width where that is less. Any other becomes as wide as the least scale asks.
     """
-    spans = {name: span(each) for name, each in ranges.items()}
+    tensors = [each for graph in patch.unpacked(data).subgraphs for each in graph.tensors]
+    floats = {patch.text(t.name) for t in tensors if patch.tensor_type(t.type) == "float32"}
+    spans = {name: span(each) for name, each in ranges.items() if name in floats}
     usual = float(np.median([each for each in spans.values() if each > 0] or [WIDTH]))
     done, changed = dict(ranges), []
     for name, width in spans.items():

@@ -36,12 +36,12 @@ def mended(data: bytes, floats: bytes) -> tuple[bytes, tuple[str, ...]]:
         for graph in model.subgraphs
         for operator in graph.operators
     )
-    readers = Counter(id(weights) for _, _, (_, weights) in _biased(model))
+    readers = Counter(id(weights.tensor) for _, _, (_, weights) in _biased(model))
     rescaled = [
         output
         for output, bias, (source, weights) in _biased(model)
         if output in wanted
-        and readers[id(weights)] == 1
+        and readers[id(weights.tensor)] == 1
         and _rescale(source, weights, bias, wanted[output])
     ]
     if not done and not rescaled:
