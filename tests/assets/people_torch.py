@@ -225,3 +225,12 @@ class Volume(nn.Module):
 
     def forward(self, x):
         return self.f(self.a(x).mean((2, 3, 4)))
+
+
+class Recurrent(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.cells, self.f = nn.GRU(5, 4, batch_first=True), nn.Linear(4, 4)
+
+    def forward(self, x):
+        return self.f(self.cells(x)[0][:, -1])

@@ -229,6 +229,15 @@ def test_an_operator_without_a_kernel_is_refused_before_a_file_is_written(nets, 
         assert snr(got, model.predict(samples)[0]) > 90
 
 
+def test_a_recurrent_layer_says_what_it_costs(nets, load, tmp_path):
+    model = load(nets.Recurrent(), (3, 5))
+    samples = (np.random.default_rng(0).normal(size=(N, 3, 5)).astype(np.float32),)
+    (got,), done = converted(model, "executorch", RECIPES["fp32"], samples, tmp_path)
+    assert snr(got, model.predict(samples)[0]) > 90
+    assert "in layer cells (GRU)" in done.notes[0]
+    assert "unrolled into 3 steps" in done.notes[0]
+
+
 def test_the_reason_of_a_long_error_is_not_cut():
 
     told = RuntimeError(

@@ -49,7 +49,8 @@ def graph(exported: Any) -> Any:
     """Return a program's `torch.fx.GraphModule`, plain in memory, with its constants computed."""
     # Guards on sizes are calls in the graph that the quantizers and Arm's passes do not know.
     module = exported.module(check_guards=False)
-    changed = _replace(module, _padded)
+    changed = replace(module, _padded)
+    changed = replace(module, _scaled) or changed
     _free_views(module)
     if _unformat(module) or changed:
         propagate(module)
@@ -72,7 +73,7 @@ def propagate(module: Any) -> None:
         mode.allow_non_fake_inputs = before
 
 
-def _replace(module: Any, make: Callable[[Any, Any], Any]) -> bool:
+def replace(module: Any, make: Callable[[Any, Any], Any]) -> bool:
     """Replace each call for which `make` puts another before it; return whether any was."""
     changed = False
     for node in list(module.graph.nodes):
@@ -93,6 +94,20 @@ def _free_views(module: Any) -> None:
     for node in module.graph.nodes:
         if node.target is torch.ops.aten.view.default:
             node.target = torch.ops.aten.reshape.default
+
+
+def _scaled(graph: Any, node: Any) -> Any:
+    """Return a sum or difference with a factor (`alpha`) as one without, of a product; or None."""
+    import torch
+
+    aten = torch.ops.aten
+    if node.target not in {aten.add.Tensor, aten.sub.Tensor} or node.kwargs.get("alpha", 1) == 1:
+        return None
+    first, second = node.args
+    product = graph.call_function(aten.mul.Tensor, (second, node.kwargs["alpha"]))
+    if hasattr(second, "meta"):
+        product.meta = dict(second.meta)
+    return graph.call_function(node.target, (first, product))
 
 
 def _padded(graph: Any, node: Any) -> Any:

@@ -7,6 +7,9 @@ from edgekit.formats.executorch import explain
 
 # `aten::convolution` with four of them: samples, channels, height, width. Its kernel takes no more.
 LARGEST_CONVOLUTION = 4
+RECURRENT = {"gru", "lstm", "rnn_relu", "rnn_tanh"}
+# The place of this argument among those of a recurrent layer.
+BATCH_FIRST = 8
 
 
 def check(graph_module: Any, backend: str) -> None:
@@ -28,6 +31,20 @@ def check(graph_module: Any, backend: str) -> None:
                 "replace it in the model by others of the same values, or convert for --target "
                 "tflite or onnxruntime",
             )
+
+
+def unrolled(graph: Any) -> tuple[str, ...]:
+    """Return what to say of recurrent layers, which become one copy of their cell for each step."""
+    notes = []
+    for node in graph.nodes:
+        operator = str(node.target).removeprefix("aten.").split(".")[0]
+        if operator in RECURRENT and len(node.args) > BATCH_FIRST:
+            steps = node.args[0].meta["val"].shape[1 if node.args[BATCH_FIRST] else 0]
+            notes.append(
+                f"{explain.describe(operator, node)} is unrolled into {steps} steps: converting "
+                "takes seconds for each, and the delegate gets a part of its own for each"
+            )
+    return tuple(notes)
 
 
 def _rank(node: Any) -> int:

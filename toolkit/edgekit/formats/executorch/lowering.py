@@ -127,7 +127,8 @@ class _Work:
         self.module = _positional(self.module)
         self.program = self._export()
         self.module = self.backend.rewrite(prepare.graph(self.program))
-        self.notes = self.backend.remarks(self.module.graph, self.recipe)
+        said = self.backend.remarks(self.module.graph, self.recipe)
+        self.notes = (*kernels.unrolled(self.module.graph), *said)
         if self.recipe.method != "none":
             self.module = self._quantize()
             self._keep_outputs(path.parent)
