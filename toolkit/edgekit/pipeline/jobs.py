@@ -120,7 +120,11 @@ def export(ask: Export) -> ExportedFile:
     more = {"notes": (*model.notes, *done.notes), "input_names": names}
     exported = done.model_copy(update=more)
     return ExportedFile(
-        file=path, exported=exported, model_layout=model.layout, inputs_from=inputs_from
+        file=path,
+        exported=exported,
+        model_layout=model.layout,
+        inputs_from=inputs_from,
+        output_names=tuple(layouts.plain_name(spec.name) for spec in model.outputs),
     )
 
 

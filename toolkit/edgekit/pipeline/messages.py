@@ -103,13 +103,15 @@ class Export(Noun):
 class ExportedFile(Noun):
     """The file, what is known of it, and how images lie in the model it was made from.
 
-    `inputs_from` says what both were fed: data, calibration or noise.
+    `inputs_from` says what both were fed: data, calibration or noise; `output_names` are the
+    model's own.
     """
 
     file: Path
     exported: Exported
     model_layout: Layout
     inputs_from: str
+    output_names: tuple[str, ...]
 
 
 class Score(Noun):

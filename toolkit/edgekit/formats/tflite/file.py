@@ -144,6 +144,19 @@ def signature(data: bytes) -> tuple[str, list[str]]:
     ]
 
 
+def output_names(data: bytes) -> list[str]:
+    """Return what the file's first signature calls its outputs, in the file's order.
+
+    Those of the tensors where it has no signature: the converter's own.
+    """
+    model = _model(data)
+    entries = _entries(model.SignatureDefs(0), "Outputs") if model.SignatureDefsLength() else []
+    names = {entry.TensorIndex(): text(entry.Name()) for entry in entries}
+    graph = model.Subgraphs(0)
+    places = [int(index) for index in graph.OutputsAsNumpy()]
+    return [names.get(place) or text(graph.Tensors(place).Name()) for place in places]
+
+
 def ordered(data: bytes, inputs: list[str], outputs: list[str]) -> bytes:
     """Return the file with its inputs and outputs in the order of these names.
 

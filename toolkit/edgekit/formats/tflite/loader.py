@@ -51,7 +51,10 @@ def load(source: ModelSource, card: ModelCard, *, trust: bool, seed: int = 0) ->
         hub=HUB,
         native=data,
         inputs=tuple(_spec(detail) for detail in inputs),
-        outputs=tuple(_spec(detail) for detail in outputs),
+        outputs=tuple(
+            _spec(detail).model_copy(update={"name": name})
+            for detail, name in zip(outputs, tflite_file.output_names(data), strict=True)
+        ),
         predict=predict,
         layout=LAYOUT,
         notes=notes,
