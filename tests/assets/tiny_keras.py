@@ -18,12 +18,6 @@ def two_inputs() -> keras.Model:
     return keras.Model(images, layers.Add()(images))
 
 
-def open_size() -> keras.Model:
-    """Return a net without a fixed height and width."""
-    image = keras.Input((None, None, 1))
-    return keras.Model(image, layers.GlobalAveragePooling2D()(layers.Conv2D(2, 3)(image)))
-
-
 def broken() -> keras.Model:
     """Fail as a user's own code may."""
     raise RuntimeError("no weights on this day of the week")

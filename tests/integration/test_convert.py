@@ -149,7 +149,6 @@ def test_an_artifact_is_validated_against_its_model(edgekit, tiny, card, tmp_pat
 @pytest.mark.tf
 def test_what_cannot_be_converted_is_refused_by_name(edgekit, assets, card):
     for factory, message in (
-        ("open_size", "no fixed shape"),
         ("broken", "no weights on this day of the week"),
         ("bild", "got no function 'bild'"),
     ):
