@@ -45,7 +45,10 @@ def _spread(net: nn.Module) -> nn.Module:
 
 
 def _warm(net: nn.Module) -> nn.Module:
-    """Give every BatchNorm the statistics of pictures."""
+    """Give every BatchNorm the statistics of pictures: the mean of all passes, not a moving one."""
+    for layer in net.modules():
+        if isinstance(layer, nn.BatchNorm2d):
+            layer.momentum = None
     net.train()
     with torch.no_grad():
         for seed in range(20):
