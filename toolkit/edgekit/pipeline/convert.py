@@ -1,6 +1,7 @@
 """From a model source to checked artifacts, through the cache."""
 
 import contextlib
+import logging
 import threading
 from collections import defaultdict
 from collections.abc import Callable
@@ -30,6 +31,8 @@ from edgekit.pipeline.settle import settled
 from edgekit.pipeline.workspace import Parts, Settings, Step, Update, Workspace
 from edgekit.sources.model import Model, hub_of
 from edgekit.system import packages, plugins, process, store
+
+log = logging.getLogger("edgekit")
 
 # Conversions are mostly one core each, and hold a framework in memory each.
 PARALLEL_EXPORTS = 2
@@ -247,6 +250,8 @@ def _exported(question: Export, limits: process.Limits, update: Update) -> Expor
     def watch(progress: process.Progress) -> None:
         nonlocal loaded
         loaded = loaded or progress.loaded
+        if progress.note:
+            log.warning(progress.note)
         update(progress)
 
     def died(message: str, hint: str) -> EdgekitError:

@@ -51,7 +51,10 @@ def check_possible(source: ModelSource, name: str, recipe: Recipe) -> None:
         hint = "leave --batch-max out" if recipe.batch_max > 1 else "choose another recipe"
         raise ExportError(f"got recipe {recipe.name} for {name}: {why}", hint)
     if recipe.scheme == "fp32" and source.kind == name == "tflite":
-        raise ExportError(f"got {source.ref}, which is {name} fp32 already", "choose int8 or fp16")
+        raise ExportError(
+            f"got {source.ref}, a {name} file already, for recipe fp32: nothing would be made",
+            "choose fp16, dynamic-int8 or int8, which are made of float files",
+        )
 
 
 @dataclass(frozen=True)

@@ -61,13 +61,15 @@ MEMORY_BYTES = int(0.8 * os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"
 class Progress(NamedTuple):
     """How far a job is: `done` of `total` parts, where it counts them.
 
-    `loaded` says that its model is loaded; `accuracy` is the fraction that training has reached.
+    `loaded` says that its model is loaded; `accuracy` is the fraction that training has reached;
+    `note` is what the user should know before a long part begins.
     """
 
     loaded: bool = False
     done: int | None = None
     total: int | None = None
     accuracy: float | None = None
+    note: str = ""
 
 
 class _Reply(NamedTuple):

@@ -22,6 +22,7 @@ from edgekit.core.tensor import Arrays, TensorSpec
 from edgekit.errors import EdgekitError, ExportError
 from edgekit.formats.aten import prepare
 from edgekit.formats.executorch import edge_passes, explain, int8_io, kernels, metadata
+from edgekit.system import process
 
 # As many as the pipeline holds a file against its float model on.
 KEPT_OUTPUTS = 8
@@ -128,7 +129,10 @@ class _Work:
         self.program = self._export()
         self.module = self.backend.rewrite(prepare.graph(self.program))
         said = self.backend.remarks(self.module.graph, self.recipe)
-        self.notes = (*kernels.unrolled(self.module.graph), *said)
+        slow = kernels.unrolled(self.module.graph)
+        for line in slow:
+            process.report(process.Progress(loaded=True, note=line))
+        self.notes = (*slow, *said)
         if self.recipe.method != "none":
             self.module = self._quantize()
             self._keep_outputs(path.parent)
