@@ -20,11 +20,12 @@ NEEDS = {"tf": "tensorflow", "torch": "executorch"}
 # The modules that take longest, the longest first. The first makes what others package, the second
 # needs none of it.
 LONGEST = (
-    "test_package_apple", "test_any_to_any", "test_outputs_more", "test_convert", "test_run",
-    "test_package_web", "test_package_android", "test_verify", "test_package_microcontroller",
-    "test_lowering", "test_package_python", "test_terminal", "test_onnx_import",
-    "test_torch_inputs", "test_onnx_source", "test_people_keras2", "test_people_keras",
-    "test_people_savedmodel", "test_hostile", "test_hostile_inputs",
+    "test_package_apple", "test_people_torch", "test_any_to_any", "test_outputs_more",
+    "test_convert", "test_run", "test_package_web", "test_package_android", "test_verify",
+    "test_people_keras", "test_proof", "test_people_savedmodel", "test_people_keras2",
+    "test_package_microcontroller", "test_lowering", "test_package_python", "test_terminal",
+    "test_onnx_import", "test_people_onnx", "test_torch_inputs", "test_onnx_source",
+    "test_hostile", "test_hostile_inputs",
 )  # fmt: skip
 
 
