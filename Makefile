@@ -49,6 +49,7 @@ bench: setup
 conversions: setup
 	@test -n "$(DATA)" || { echo 'give DATA=FOLDER, a folder with mlperf_tiny/; see docs/conversions.md'; exit 2; }
 	$(BIN)/python benchmarks/conversions.py $(DATA)
+	$(BIN)/python benchmarks/nets.py
 
 clean:
 	rm -rf build dist runs .pytest_cache .mypy_cache .ruff_cache .hypothesis
