@@ -142,3 +142,17 @@ def test_too_few_samples_for_one_recipe_stop_no_other(edgekit, assets):
     found = json.loads(done.stdout)
     assert [f["artifact"]["recipe"]["name"] for f in found["files"]] == ["fp32"]
     assert "calibration samples" in found["failures"][0]["error"]["message"]
+
+
+@pytest.mark.torch
+def test_ids_that_a_table_has_no_rows_for_are_the_datas_fault(edgekit):
+    (edgekit.cwd / "net.py").write_text(WORDS)
+    (edgekit.cwd / "card.toml").write_text(WORDS_CARD)
+    np.savez(edgekit.cwd / "ids.npz", inputs=np.full((40, 12), 99))
+
+    done = edgekit(
+        "convert", "net.py:build", "--card", "card.toml", "-t", "executorch", "--data", "ids.npz"
+    )
+
+    assert done.returncode == 2, done.stderr
+    assert "expected 0 to 49" in done.stderr

@@ -106,6 +106,16 @@ def test_infinities_of_both_are_no_difference():
     assert (found.broken, found.short, found.difference) == ("", "", 0)
 
 
+def test_a_large_number_may_stand_for_an_infinity_of_the_float_model():
+    values = RNG.normal(size=(8, 10))
+    values[:, 0] = -np.inf
+    got = np.where(np.isfinite(values), values, -1e9)
+
+    found = held(got, values)
+
+    assert (found.broken, found.short, found.difference) == ("", "", 0)
+
+
 def test_nan_of_the_float_model_itself_is_said_so():
     values = np.full((8, 10), np.nan)
 

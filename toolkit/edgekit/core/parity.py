@@ -20,6 +20,8 @@ LOST_SHARE = 0.05
 WHOLE_NUMBERS_APART = {"fp32": 0.01}
 WHOLE_NUMBERS_APART_ELSE = 0.5
 
+NAN_ITSELF = "is NaN in the float model itself, so that nothing can be compared"
+
 
 class Compared(NamedTuple):
     """One output held against the float model's.
@@ -45,7 +47,8 @@ def compare(
     wrong = _not_finite(got, reference)
     if wrong:
         return Compared(0.0, 0.0, None, broken=wrong)
-    same = got == reference  # so that infinities of both are no difference
+    # Infinities of both are no difference; what stands for one in the file is no number of it.
+    same = (got == reference) | ~np.isfinite(reference)
     mine, wanted = np.where(same, 0, got), np.where(same, 0, reference)
     difference = float(np.abs(mine - wanted).max(initial=0))
     scale = float(np.abs(reference[np.isfinite(reference)]).max(initial=0))
@@ -80,7 +83,7 @@ def sqnr_db(got: Array, reference: Array) -> float | None:
 
 def _not_finite(got: Array, reference: Array) -> str:
     if np.isnan(reference).any():
-        return "is NaN in the float model itself, so that nothing can be compared"
+        return NAN_ITSELF
     bad = ~np.isfinite(got) & (got != reference)
     return "has NaN or infinite values where the float model has none" if bad.any() else ""
 

@@ -319,8 +319,19 @@ def _rows(tensor: Any) -> Iterator[int]:
     for operation in tensor.consumers():
         places = [i for i, each in enumerate(operation.inputs) if each.name == tensor.name]
         if operation.type in TABLES and TABLES[operation.type] not in places:
-            table = operation.inputs[TABLES[operation.type]].shape
-            if table.rank and table[0]:
-                yield int(table[0])
+            size = _looked_up(operation)
+            if size:
+                yield size
         elif set(places) & set(KEEPING.get(operation.type, ())):
             yield from _rows(operation.outputs[0])
+
+
+def _looked_up(operation: Any) -> int | None:
+    """Return how many rows a look-up chooses from; None where that differs by sample."""
+    import tensorflow as tf
+
+    if "batch_dims" in operation.node_def.attr and operation.get_attr("batch_dims"):
+        return None
+    table = operation.inputs[TABLES[operation.type]].shape
+    axis = tf.get_static_value(operation.inputs[2]) if operation.type == "GatherV2" else 0
+    return table[int(axis)] if table.rank and axis is not None else None

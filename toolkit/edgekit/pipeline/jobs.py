@@ -208,10 +208,24 @@ def _fitting(model: FloatModel, prepared: Inputs) -> Arrays:
     order = layouts.order_of(prepared.names, model.inputs)
     inputs = tuple(arrays[place] for place in order)
     _check_fit(model, inputs)
+    for spec, values in zip(model.inputs, inputs, strict=True):
+        _check_range(values, spec.name, model)
     return tuple(
         values if values.dtype == spec.dtype else quantize(values, spec)
         for values, spec in zip(inputs, model.inputs, strict=True)
     )
+
+
+def _check_range(values: Array, name: str, model: FloatModel) -> None:
+    """Refuse numbers that the model's tables have no rows for: it would fail, or read beyond."""
+    low, high = model.limits.get(name, (-np.inf, np.inf))
+    # Below zero some count from the end, as Python does.
+    if len(values) and (values.min() < -high - 1 or values.max() > high):
+        raise DataError(
+            f"got values from {values.min():g} to {values.max():g} for input {name} of "
+            f"{model.source.ref}, expected {low:g} to {high:g}: its tables have no more rows",
+            "make the ids with the vocabulary that the model was trained with",
+        )
 
 
 def _check_fit(model: FloatModel, inputs: Arrays) -> None:

@@ -95,6 +95,8 @@ def _check_broken(
     wrong = _first(compared, names, "broken")
     if wrong:
         hint = "the converter changed what the model computes: try another recipe or format"
+        if parity.NAN_ITSELF in wrong:
+            hint = "look at what the model makes of these samples, or give others"
         raise ExportError(
             f"got a file by {recipe.name} that is not the model: {wrong}",
             NOISE_HINT if inputs_from == "noise" else hint,

@@ -74,7 +74,8 @@ def _with_images(card: ModelCard, source: ModelSource) -> ModelCard:
     shape = card.input_shape or next(iter(card.input_shapes), ())
     channels: tuple[int, ...] = shape[2:]
     if not shape and Path(source.path).suffix.lower() in inspection.suffixes():
-        found = inspection.inspect(Path(source.path)).facts.inputs[0].shape
+        inputs = inspection.inspect(Path(source.path)).facts.inputs or ()
+        found = inputs[0].shape if inputs else ()
         channels = tuple(size for size in (*found[1:2], *found[3:4]) if size in COLOURS)
     if len(channels) != 1 or channels[0] not in COLOURS:
         raise UsageError(

@@ -12,7 +12,7 @@ from edgekit.core.artifact import FloatModel, ModelSource
 from edgekit.core.card import ModelCard
 from edgekit.core.reason import reason
 from edgekit.core.tensor import Arrays, TensorSpec
-from edgekit.errors import ModelLoadError
+from edgekit.errors import EdgekitError, ModelLoadError
 from edgekit.formats.torch import prepare, watch
 
 HUB = "torch"
@@ -114,15 +114,39 @@ def from_program(source: ModelSource, program: Any) -> FloatModel:
     module = program.module()
     notes = prepare.plain(module)
     names = tuple(spec.name for spec in inputs)
-    batch = [spec.shape[0] if spec.shape and spec.shape[0] > 0 else PROBE_BATCH for spec in inputs]
-    sizes = zip(inputs, batch, strict=True)
-    seen = _watched(module, tuple(((n, *spec.shape[1:]), spec.dtype) for spec, n in sizes), source)
+    seen = _watched_program(program, module, inputs, source)
     native, changed = _without_side_effects(module, names, seen)
     if not _is_plain(program.call_spec.out_spec):
         native = _flattened(native, names, source.ref)
     largest = _largest_batch(program)
     model = _float_model(source, native, inputs, outputs, largest, (*notes, *changed))
     return replace(model, limits=_limits(names, seen))
+
+
+def _watched_program(
+    program: Any, module: Any, inputs: tuple[TensorSpec, ...], source: ModelSource
+) -> Any:
+    """Return what an exported program does on zeros. Raises `ModelLoadError` where it fails."""
+    for spec in inputs:
+        if any(size < 0 for size in spec.shape[1:]):
+            raise ModelLoadError(
+                f"got an input of no fixed shape in {source.ref}: {spec.name}, {spec.in_words()}",
+                "fix all sizes in torch.export.export; only the batch may be left open",
+            )
+    lowest = [int(limits.lower) for limits in program.range_constraints.values()]
+    probe = max([PROBE_BATCH, *lowest])
+    batch = [spec.shape[0] if spec.shape and spec.shape[0] > 0 else probe for spec in inputs]
+    sizes = zip(inputs, batch, strict=True)
+    try:
+        shapes = tuple(((n, *spec.shape[1:]), spec.dtype) for spec, n in sizes)
+        return _watched(module, shapes, source)
+    except EdgekitError:
+        raise
+    except Exception as error:
+        raise ModelLoadError(
+            f"got an error from {source.ref} for inputs of its own shapes: {reason(error)}",
+            "export it in float32, in evaluation mode: model.float().eval()",
+        ) from error
 
 
 def _trains(node: Any) -> bool:

@@ -149,13 +149,31 @@ def _chosen(name: str, args: tuple[Any, ...]) -> Iterator[tuple[Any, int]]:
     """Yield each tensor of whole numbers that a call takes rows by, and how many rows there are."""
     tensors = [value for value in args if hasattr(value, "untyped_storage")]
     if name in {"embedding", "embedding_bag"}:
-        tables = [value for value in tensors if value.is_floating_point() and value.ndim == 2]
-        yield from ((value, tables[0].shape[0]) for value in tensors if value is not tables[0])
+        table = next(value for value in tensors if value.is_floating_point() and value.ndim == 2)
+        # The first beside it: offsets of bags are whole numbers too, and choose nothing.
+        yield next(value for value in tensors if value is not table), table.shape[0]
     elif name in {"index_select", "gather"} and len(tensors) == 2:
         dims = [value for value in args if isinstance(value, int)]
         yield tensors[1], tensors[0].shape[dims[0] if dims else 0]
     elif name in {"__getitem__", "index"} and len(args) > 1 and tensors:
         chosen = args[1] if isinstance(args[1], tuple | list) else (args[1],)
-        for dim, index in enumerate(chosen[: tensors[0].ndim]):
-            if hasattr(index, "untyped_storage") and not str(index.dtype).endswith("bool"):
-                yield index, tensors[0].shape[dim]
+        yield from _indexed(tensors[0], tuple(chosen))
+
+
+def _indexed(table: Any, chosen: tuple[Any, ...]) -> Iterator[tuple[Any, int]]:
+    """Yield each tensor of whole numbers in square brackets, and the size that it chooses from."""
+    taken = sum(_dimensions(each) for each in chosen)
+    dim = 0
+    for each in chosen:
+        if each is Ellipsis:
+            dim += table.ndim - taken
+        elif hasattr(each, "untyped_storage") and not str(each.dtype).endswith("bool"):
+            yield each, table.shape[dim]
+        dim += _dimensions(each)
+
+
+def _dimensions(each: Any) -> int:
+    """Return how many dimensions of a tensor one thing in square brackets stands for."""
+    if each is None or each is Ellipsis:
+        return 0
+    return each.ndim if str(getattr(each, "dtype", "")).endswith("bool") else 1
