@@ -1,17 +1,20 @@
 """SavedModels that people have: of several signatures, with loops, checks, tables, open images."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
 from people import converted, loaded, sqnr
 
 from edgekit.errors import ModelLoadError
+from edgekit.formats.savedmodel import file
 from edgekit.pipeline import config
 
 pytestmark = pytest.mark.tf
 pytest.importorskip("ai_edge_quantizer")
 tf = pytest.importorskip("tensorflow")
+saved_model_pb2 = pytest.importorskip("tensorflow.core.protobuf.saved_model_pb2")
 
 
 class Module(tf.Module):
@@ -119,6 +122,32 @@ def test_half_precision_is_computed_in_float32_and_said(folder, tmp_path):
 def test_what_acts_outside_is_still_refused(folder):
     with pytest.raises(ModelLoadError, match="PrintV2"):
         loaded(folder[1], signature="log")
+
+
+def test_what_the_loader_runs_by_its_name_is_looked_at_whatever_inputs_it_has(folder, tmp_path):
+    shutil.copytree(folder[1], tmp_path / "net")
+    path, written = tmp_path / "net" / "saved_model.pb", tmp_path / "written"
+    model = saved_model_pb2.SavedModel.FromString(path.read_bytes())
+    with tf.Graph().as_default() as graph:
+        tf.raw_ops.WriteFile(filename=str(written), contents="x", name="write")
+    (meta,) = model.meta_graphs
+    meta.graph_def.node.extend(graph.as_graph_def().node)
+    key = "__saved_model_init_op"
+    meta.signature_def[key].outputs[key].name = "write"
+    meta.signature_def[key].inputs["bogus"].name = "none:0"
+    path.write_bytes(model.SerializeToString())
+    with pytest.raises(ModelLoadError, match="WriteFile"):
+        loaded(tmp_path / "net", signature="features")
+    assert not written.exists()
+
+
+@pytest.mark.parametrize(
+    "op",
+    ["Abort", "DebugIdentityV3", "DebugNanCount", "DebugNumericSummaryV2", "DecodeProtoV2",
+     "GenerateVocabRemapping", "ImmutableConst", "SnapshotDatasetV2", "SnapshotDatasetReader"],
+)  # fmt: skip
+def test_operators_that_only_seem_to_compute_are_refused(op):
+    assert not file._is_harmless(op)
 
 
 def test_open_sizes_name_the_option_that_fixes_them(edgekit, folder):

@@ -80,6 +80,15 @@ def test_whatever_makes_the_file_changes_the_key(change):
     assert key(**change) != key()
 
 
+def test_what_may_load_a_file_counts_where_it_is_installed(monkeypatch):
+    there = {"tf_keras": None}
+    monkeypatch.setattr(packages, "installed", lambda name: there[name])
+    absent, other = key(), key(kind="torch")
+    there["tf_keras"] = "2.21.0"
+    assert key() != absent
+    assert key(kind="torch") == other
+
+
 def test_the_seed_counts_where_weights_are_drawn_by_it():
     assert key(chosen={"seed": 1}) == key()
     assert key(chosen={"seed": 1}, is_trained=False) != key(is_trained=False)

@@ -126,6 +126,13 @@ class Helped(Protocol):
         ...
 
 
+@runtime_checkable
+class Choosing(Protocol):
+    """A loader that loads some files otherwise where `OPTIONAL` distributions are installed."""
+
+    OPTIONAL: tuple[str, ...]
+
+
 class Inspector(Protocol):
     """Says what a file holds, without running anything in it. `SUFFIXES` are those of its files."""
 
@@ -201,6 +208,12 @@ def packages_of(kind: str, name: str) -> tuple[str, ...]:
     source, maker = loader(kind), exporter(name)
     more = maker.packages_from(source.HUB) if isinstance(maker, Helped) else ()
     return tuple(dict.fromkeys((*source.PACKAGES, *maker.PACKAGES, *more)))
+
+
+def optional_of(kind: str) -> tuple[str, ...]:
+    """Return the distributions that a model of `kind` may be loaded by, and that may be absent."""
+    source = loader(kind)
+    return source.OPTIONAL if isinstance(source, Choosing) else ()
 
 
 def loader_of(suffix: str) -> str | None:

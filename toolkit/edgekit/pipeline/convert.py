@@ -282,6 +282,7 @@ def cache_key(
             "format": name,
             "data": [used, settings.skip_bad, settings.seed] if used else None,
             "tools": packages.versions(_packages(model.source.kind, name, recipe)),
+            "optional": [packages.installed(n) for n in formats.optional_of(model.source.kind)],
             "code": plugins.code_sha256(MAKERS),
         }
     )

@@ -5,6 +5,7 @@ from typing import Any
 
 from edgekit.core.artifact import ModelSource
 from edgekit.core.card import ModelCard
+from edgekit.core.reason import reason
 from edgekit.core.tensor import TensorSpec
 from edgekit.errors import ModelLoadError
 
@@ -36,8 +37,15 @@ def functional(model: Any, source: ModelSource, card: ModelCard, keras: Any) -> 
             "the model once",
         )
     dtypes = card.input_dtypes or ("float32",) * len(shapes)
-    inputs = [keras.Input(s, dtype=d) for s, d in zip(shapes, dtypes, strict=True)]
+    if len(dtypes) != len(shapes):
+        raise ModelLoadError(
+            f"got {len(dtypes)} input_dtypes and the shapes of {len(shapes)} inputs for "
+            f"{source.ref}, expected as many",
+            "give --input once for each input of the model, and in the card one of input_dtypes "
+            "for each",
+        )
     try:
+        inputs = [keras.Input(s, dtype=d) for s, d in zip(shapes, dtypes, strict=True)]
         return keras.Model(inputs, model(*_as_called(model, inputs)))
     except Exception as error:
         raise ModelLoadError(
@@ -82,7 +90,8 @@ def refuse_text(model: Any, ref: str) -> None:
 def in_float32(model: Any, keras: Any) -> tuple[Any, tuple[str, ...]]:
     """Return a model whose layers all compute in float32, and say where they did not.
 
-    Mixed precision keeps its variables in float32, so the weights stay what they are.
+    Mixed precision keeps its variables in float32, so the weights stay what they are. Raises
+    `ModelLoadError` for a model that Keras cannot make again from its config.
     """
     policies = {
         layer.dtype_policy.name
@@ -92,11 +101,19 @@ def in_float32(model: Any, keras: Any) -> tuple[Any, tuple[str, ...]]:
     if not policies:
         return model, ()
     names = ", ".join(sorted(policies))
-    config = keras.saving.serialize_keras_object(model)
-    _widen(config)
-    # What is in it has been loaded already.
-    wide = keras.saving.deserialize_keras_object(config, safe_mode=False)
-    wide.set_weights(model.get_weights())
+    try:
+        config = keras.saving.serialize_keras_object(model)
+        _widen(config)
+        # What is in it has been loaded already.
+        wide = keras.saving.deserialize_keras_object(config, safe_mode=False)
+        wide.set_weights(model.get_weights())
+    except Exception as error:  # the author's layers are asked, and may raise anything
+        raise ModelLoadError(
+            f"got a model that computes in {names}, and no float32 one from its config: "
+            f"{reason(error)}",
+            "build it in float32, keras.config.set_dtype_policy('float32'): its weights fit, for "
+            "mixed precision keeps them in float32",
+        ) from error
     return wide, (f"computes in float32 where the model says {names}; its variables are kept",)
 
 

@@ -4,8 +4,10 @@ What would run code is refused; what Keras 2 wrote and Keras 3 no longer knows i
 change is named.
 """
 
+import contextlib
 import json
 import shutil
+import tempfile
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -56,6 +58,42 @@ def check(path: Path, *, trust: bool) -> None:
             f"got a Lambda layer in {path}: {', '.join(lambdas)}; loading it would run its code",
             "rewrite it as a layer class, or give --trust if you know where the file is from",
         )
+    if path.suffix.lower() not in H5_SUFFIXES:
+        with _whole(".keras archive", path):
+            check_weights(path)
+
+
+def check_weights(path: Path) -> None:
+    """Refuse a `.h5` file, or a zip with such, that has data outside of itself.
+
+    Raises `ModelLoadError`, and for a broken file whatever the readers do.
+    """
+    import h5py
+
+    if path.suffix.lower() in H5_SUFFIXES:
+        with h5py.File(path, "r") as file:
+            _refuse_external(file, path)
+    elif zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as opened:
+            for name in opened.namelist():
+                if name.lower().endswith(H5_SUFFIXES):
+                    _check_member(opened, name, path)
+
+
+def _check_member(opened: zipfile.ZipFile, name: str, path: Path) -> None:
+    import h5py
+
+    # Going back and forth in a member of a zip reads it from its start each time.
+    with opened.open(name) as member, tempfile.TemporaryFile() as copy:
+        shutil.copyfileobj(member, copy)
+        copy.seek(0)
+        with h5py.File(copy, "r") as file:
+            _refuse_external(file, path)
+
+
+def lacks_class(error: BaseException) -> bool:
+    """Return whether Keras, 2 or 3, says that it knows no class of the name in a file."""
+    return any(words in str(error) for words in ("Could not locate", "Unknown layer"))
 
 
 def is_keras2(path: Path) -> bool:
@@ -79,17 +117,24 @@ def read_config(path: Path) -> Any:
     kind = ".h5 file" if path.suffix.lower() in H5_SUFFIXES else ".keras archive"
     if kind == ".h5 file":
         packages.versions(("h5py",))
-    try:
+    with _whole(kind, path):
         config = _h5_config(path) if kind == ".h5 file" else _zip_config(path)
         config["class_name"]  # so that what is no config stops here
+        return config
+
+
+@contextlib.contextmanager
+def _whole(kind: str, path: Path) -> Iterator[None]:
+    """Raise `ModelLoadError` for whatever a hostile file can make the readers raise."""
+    try:
+        yield
     except ModelLoadError:
         raise
-    except Exception as error:  # a hostile file can make the readers raise anything
+    except Exception as error:
         raise ModelLoadError(
             f"got a file that is no whole {kind} of a model: {path}: {error}",
             "it may be truncated; copy it again, or save the model again",
         ) from error
-    return config
 
 
 def _zip_config(path: Path) -> Any:
@@ -105,10 +150,7 @@ def _h5_config(path: Path) -> Any:
     import h5py
 
     with h5py.File(path, "r") as file:
-        for name in _external(file, h5py):
-            raise ModelLoadError(
-                f"got data outside of the file in {path}: {name}", "save the model as one file"
-            )
+        _refuse_external(file, path)
         text = file.attrs.get("model_config")
         if text is None:
             raise ModelLoadError(
@@ -118,8 +160,17 @@ def _h5_config(path: Path) -> Any:
         return json.loads(text)
 
 
-def _external(group: Any, h5py: Any) -> Iterator[str]:
+def _refuse_external(file: Any, path: Path) -> None:
+    for name in _external(file):
+        raise ModelLoadError(
+            f"got data outside of the file in {path}: {name}", "save the model as one file"
+        )
+
+
+def _external(group: Any) -> Iterator[str]:
     """Yield what in an HDF5 file points to another file."""
+    import h5py
+
     for name in group:
         link = group.get(name, getlink=True)
         if isinstance(link, h5py.ExternalLink):
@@ -127,8 +178,11 @@ def _external(group: Any, h5py: Any) -> Iterator[str]:
         elif isinstance(link, h5py.HardLink):
             item = group[name]
             if isinstance(item, h5py.Group):
-                yield from _external(item, h5py)
-            elif item.external:
+                yield from _external(item)
+            elif isinstance(item, h5py.Dataset) and item.is_virtual:
+                sources = sorted({source.file_name for source in item.virtual_sources()})
+                yield f"{item.name} -> {', '.join(sources)}"
+            elif isinstance(item, h5py.Dataset) and item.external:
                 yield f"{item.name} -> {item.external[0][0]}"
 
 

@@ -26,12 +26,62 @@ MODULES = (
     "keras.layers", "keras.initializers", "keras.regularizers", "keras.constraints", "keras.models",
     "keras.mixed_precision", "keras.src.engine", "keras.src.layers", "keras.engine",
 )  # fmt: skip
+# Layers and models that only compute, whatever their configs hold.
+LAYERS = {
+    "Activation", "ActivityRegularization", "Add", "AddLoss", "AddMetric", "AdditiveAttention",
+    "AlphaDropout", "Attention", "Average", "AveragePooling1D", "AveragePooling2D",
+    "AveragePooling3D", "AvgPool1D", "AvgPool2D", "AvgPool3D", "BatchNormalization",
+    "BatchNormalizationV1", "BatchNormalizationV2", "Bidirectional", "CategoryEncoding",
+    "CenterCrop", "Concatenate", "Conv1D", "Conv1DTranspose", "Conv2D", "Conv2DTranspose", "Conv3D",
+    "Conv3DTranspose", "ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D", "Convolution1D",
+    "Convolution1DTranspose", "Convolution2D", "Convolution2DTranspose", "Convolution3D",
+    "Convolution3DTranspose", "Cropping1D", "Cropping2D", "Cropping3D", "CuDNNGRU", "CuDNNLSTM",
+    "Dense", "DepthwiseConv1D", "DepthwiseConv2D", "Discretization", "Dot", "Dropout", "ELU",
+    "EinsumDense", "Embedding", "Flatten", "Functional", "GRU", "GRUCell", "GRUCellV1", "GRUCellV2",
+    "GRUV1", "GRUV2", "GaussianDropout", "GaussianNoise", "GlobalAveragePooling1D",
+    "GlobalAveragePooling2D", "GlobalAveragePooling3D", "GlobalAvgPool1D", "GlobalAvgPool2D",
+    "GlobalAvgPool3D", "GlobalMaxPool1D", "GlobalMaxPool2D", "GlobalMaxPool3D",
+    "GlobalMaxPooling1D", "GlobalMaxPooling2D", "GlobalMaxPooling3D", "GroupNormalization",
+    "HashedCrossing", "Hashing", "Identity", "InputLayer", "IntegerLookup", "LSTM", "LSTMCell",
+    "LSTMCellV1", "LSTMCellV2", "LSTMV1", "LSTMV2", "Layer", "LayerNormalization", "LeakyReLU",
+    "LocallyConnected1D", "LocallyConnected2D", "Masking", "MaxPool1D", "MaxPool2D", "MaxPool3D",
+    "MaxPooling1D", "MaxPooling2D", "MaxPooling3D", "Maximum", "Minimum", "Model",
+    "MultiHeadAttention", "Multiply", "Normalization", "PReLU", "Permute", "RNN",
+    "RandomBrightness", "RandomContrast", "RandomCrop", "RandomFlip", "RandomFourierFeatures",
+    "RandomHeight", "RandomRotation", "RandomTranslation", "RandomWidth", "RandomZoom", "ReLU",
+    "RepeatVector", "Rescaling", "Reshape", "Resizing", "SeparableConv1D", "SeparableConv2D",
+    "SeparableConvolution1D", "SeparableConvolution2D", "Sequential", "SimpleRNN", "SimpleRNNCell",
+    "Softmax", "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D", "SpectralNormalization",
+    "StackedRNNCells", "StringLookup", "Subtract", "SyncBatchNormalization", "TextVectorization",
+    "ThresholdedReLU", "TimeDistributed", "UnitNormalization", "UpSampling1D", "UpSampling2D",
+    "UpSampling3D", "ZeroPadding1D", "ZeroPadding2D", "ZeroPadding3D",
+}  # fmt: skip
+# What configs of layers hold besides: initializers, regularizers, constraints, policies.
+PARTS = {
+    "Constant", "ConstantV2", "GlorotNormal", "GlorotNormalV2", "GlorotUniform", "GlorotUniformV2",
+    "HeNormal", "HeNormalV2", "HeUniform", "HeUniformV2", "Identity", "IdentityV2", "L1", "L1L2",
+    "L2", "LecunNormal", "LecunNormalV2", "LecunUniform", "LecunUniformV2", "MaxNorm", "MinMaxNorm",
+    "NonNeg", "Ones", "OnesV2", "Orthogonal", "OrthogonalRegularizer", "OrthogonalV2", "Policy",
+    "PolicyV1", "RadialConstraint", "RandomNormal", "RandomNormalV2", "RandomUniform",
+    "RandomUniformV2", "TruncatedNormal", "TruncatedNormalV2", "UnitNorm", "VarianceScaling",
+    "VarianceScalingV2", "Zeros", "ZerosV2",
+}  # fmt: skip
+# How values that are no numbers are written. What a function is, is looked at by itself.
+VALUES = {
+    "TensorShape", "__bytes__", "__ellipsis__", "__numpy__", "__tensor__", "__tuple__", "function",
+}  # fmt: skip
 # Layers that hold a function, by the argument that names it.
 CALLING = {"TFOpLambda": "function", "SlicingOpLambda": "function"}
-# Layers that hold what may be anything: a method, a class, a node of a graph.
-OPAQUE = {"ClassMethod", "InstanceMethod", "InstanceProperty", "TensorFlowOpLayer"}
+# What tf_keras has, and what may hold anything: a method, a class, a node of a graph, bytecode.
+OPAQUE = {
+    "ClassMethod", "CompositeTensor", "DenseFeatures", "DeviceWrapper", "DropoutWrapper",
+    "InstanceMethod", "InstanceProperty", "Lambda", "LinearModel", "ResidualWrapper",
+    "SequenceFeatures", "TensorFlowOpLayer", "TypeSpec", "WideDeepModel", "__lambda__",
+    "__typespec__",
+}  # fmt: skip
+KNOWN = LAYERS | PARTS | VALUES
 # Parts of TensorFlow in which every function only computes.
-COMPUTING = ("math.", "nn.", "linalg.", "__operators__.", "keras.activations.")
+COMPUTING = ("math.", "nn.", "linalg.", "__operators__.")
 FUNCTIONS = {
     "abs", "add", "argmax", "argmin", "argsort", "batch_to_space", "boolean_mask", "broadcast_to",
     "cast", "clip_by_value", "concat", "constant", "cos", "cumsum", "divide", "einsum",
@@ -62,14 +112,7 @@ def check(config: Any, path: Path) -> None:
 
     `config` is the whole one, as `file.read_config` returns it.
     """
-    for kind, name, inner in keras_file.objects(config):
-        function = str(inner.get(CALLING[kind])) if kind in CALLING else None
-        if kind in OPAQUE or (function is not None and not _computes(function)):
-            raise ModelLoadError(
-                f"got {function or kind} in layer {name} of {path}, expected one of the functions "
-                "that only compute",
-                "rewrite it with layers, or give --trust if you know where the file is from",
-            )
+    config = _of_model(config)
     for module, kind, inner in _imports(config):
         if not _is_built_in(module, kind, inner):
             raise ModelLoadError(
@@ -77,10 +120,40 @@ def check(config: Any, path: Path) -> None:
                 "would import code",
                 "name the code that builds the model, file.py:factory, or give --trust",
             )
+    for kind, name, inner in keras_file.objects(config):
+        refused = _refused(kind, inner)
+        if refused:
+            raise ModelLoadError(
+                f"got {refused} in layer {name} of {path}, expected one of the layers and "
+                "functions that only compute",
+                "rewrite it with layers, or give --trust if you know where the file is from",
+            )
+
+
+def _of_model(config: Any) -> Any:
+    """Return a config without how the model is trained, which tf_keras is told to leave."""
+    return {key: value for key, value in config.items() if key != "compile_config"}
+
+
+def _refused(kind: str, inner: keras_file.Config) -> str | None:
+    """Return what of an object could do more than compute, or None."""
+    if kind in CALLING:
+        function = str(inner.get(CALLING[kind]))
+        return None if _computes(function) else function
+    if kind not in KNOWN:
+        return kind
+    for key, value in inner.items():
+        if key.endswith(("_fn_type", "function_type")) and value == "lambda":
+            return f"{key}={value}"
+        if key == "vocabulary" and isinstance(value, str):
+            return f"a vocabulary in another file, {value},"
+    return None
 
 
 def _computes(function: str) -> bool:
     plain = function.removeprefix("compat.v1.")
+    if plain.startswith("keras.activations."):
+        return plain.removeprefix("keras.activations.") in ACTIVATIONS
     return plain in FUNCTIONS or plain.startswith(COMPUTING)
 
 
@@ -105,19 +178,23 @@ def _is_built_in(module: str, kind: str, inner: Any) -> bool:
     return is_ours and kind.isidentifier() and kind[0].isupper()
 
 
-def load(source: ModelSource, card: ModelCard, *, trust: bool, why: BaseException) -> FloatModel:
-    """Load the file by tf_keras; `why` is what Keras 3 had to say of it.
+def load(source: ModelSource, card: ModelCard, *, trust: bool, first: ModelLoadError) -> FloatModel:
+    """Load the file by tf_keras; `first` is what the loading by Keras 3 ended with.
 
-    Raises `MissingExtraError` where tf_keras is not installed, `ModelLoadError` for a file that is
-    unsafe, or that it cannot load either.
+    Raises `first` for a file of classes that are its author's own, `MissingExtraError` where
+    tf_keras is not installed, `ModelLoadError` for a file that is unsafe, or that it cannot load
+    either.
     """
-    path = Path(source.path)
+    path, why = Path(source.path), first.__cause__ or first
+    config = keras_file.read_config(path)
+    if keras_file.lacks_class(why) and _has_own(config, trust=trust):
+        raise first
     if not trust:
-        check(keras_file.read_config(path), path)
+        check(config, path)
     if packages.installed(PACKAGE) is None:
         hint = packages.missing(PACKAGE).hint
         raise MissingExtraError(
-            f"got a file of Keras 2 that Keras 3 cannot load, and no {PACKAGE}, which can: "
+            f"got a file of Keras 2 that Keras 3 cannot load, and no {PACKAGE} to try it with: "
             f"{source.ref}: {reason(why)}",
             hint,
         )
@@ -131,11 +208,21 @@ def load(source: ModelSource, card: ModelCard, *, trust: bool, why: BaseExceptio
     except EdgekitError:
         raise
     except Exception as error:
+        if keras_file.lacks_class(error) and keras_file.lacks_class(why):
+            raise first from error
         raise ModelLoadError(
             f"got a file that neither Keras 3 nor Keras 2 can load: {source.ref}: {reason(error)}",
             "load it where it was trained, and save it as a SavedModel: "
             "tf.saved_model.save(model, folder)",
         ) from error
+
+
+def _has_own(config: Any, *, trust: bool) -> bool:
+    """Return whether a file names classes that tf_keras has not, and may not import either."""
+    known = KNOWN | OPAQUE | CALLING.keys()
+    model = _of_model(config)
+    imported = {kind for _, kind, _ in _imports(model)} if trust else set()
+    return any(kind not in known | imported for kind, _, _ in keras_file.objects(model))
 
 
 def _short(why: BaseException) -> str:

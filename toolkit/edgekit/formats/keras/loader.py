@@ -21,6 +21,7 @@ SUFFIXES = (".keras", *keras_file.H5_SUFFIXES)
 HUB = "keras"
 LAYOUT: Layout = "NHWC"
 PACKAGES = ("tensorflow", "keras")
+OPTIONAL = (keras2.PACKAGE,)
 
 
 def load(source: ModelSource, card: ModelCard, *, trust: bool, seed: int = 0) -> FloatModel:
@@ -41,7 +42,7 @@ def load(source: ModelSource, card: ModelCard, *, trust: bool, seed: int = 0) ->
     except ModelLoadError as error:
         if not keras_file.is_keras2(path):
             raise
-        return keras2.load(source, card, trust=trust, why=error.__cause__ or error)
+        return keras2.load(source, card, trust=trust, first=error)
     return _float_model(source, card, model, notes)
 
 
@@ -106,7 +107,7 @@ def _from_file(
 
 
 def _hint(error: Exception, ref: str) -> str:
-    if "Could not locate" in str(error) or "Unknown layer" in str(error):
+    if keras_file.lacks_class(error):
         code = f"edgekit convert file.py:factory --weights {ref}"
         return f"its own classes are not in the file; name the code that builds it: {code}"
     return "load it where it was trained and save it again with model.save('model.keras')"
@@ -123,7 +124,10 @@ def _from_factory(source: ModelSource, card: ModelCard, keras: Any) -> Any:
         # A subclassed model has its variables once it is called.
         built = building.functional(model, source, card, keras)
         try:
+            keras_file.check_weights(Path(source.weights))
             model.load_weights(source.weights)
+        except ModelLoadError:
+            raise
         except Exception as error:
             raise ModelLoadError(
                 f"got weights that do not fit {source.ref}: {source.weights}: {error}",

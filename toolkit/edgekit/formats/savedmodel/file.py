@@ -25,10 +25,17 @@ ALLOWED_STATEFUL = {
     "TensorListFromTensor", "TruncatedNormal", "VarHandleOp", "VarIsInitializedOp", "VariableShape",
     "VariableV2", "While",
 }  # fmt: skip
-# Stateless by TensorFlow's book-keeping, but they look at the file system or call Python.
+# Stateless by TensorFlow's book-keeping, but they read or write files, connect, call Python or
+# what is registered in the process, or end it.
 REFUSED_STATELESS = {
-    "DecodeAudio", "MatchingFiles", "PyFuncStateless", "ReadFile", "ShardedFilespec",
+    "Abort", "DecodeAudio", "DecodeProtoV2", "EncodeProto", "GenerateVocabRemapping",
+    "ImmutableConst", "InitializeTableFromTextFile", "MatchingFiles", "PyFuncStateless",
+    "ReadFile", "ShardedFilespec",
 }  # fmt: skip
+# Parts of the names of such: tf.data's operators cache, snapshot and serve, debug ones publish.
+REFUSED_PARTS = ("Dataset", "Debug", "XlaCustomCall")
+# What TensorFlow's loader runs by the name of its signature, whatever inputs that has.
+RUN_BY_LOADER = ("__saved_model_init_op", "__saved_model_train_op")
 
 
 def check(path: Path, signature: str | None, *, trust: bool) -> str:
@@ -134,9 +141,9 @@ def _reachable(meta: Any, signature: str) -> Iterator[tuple[str, str]]:
     functions = {f.signature.name: f.node_def for f in meta.graph_def.library.function}
     ends = [t.name for t in meta.signature_def[signature].outputs.values()]
     ends += [meta.saver_def.restore_op_name]
-    ends += [
-        t.name for s in meta.signature_def.values() for t in s.outputs.values() if not s.inputs
-    ]
+    for name, each in meta.signature_def.items():
+        if name in RUN_BY_LOADER or not each.inputs:
+            ends += [t.name for t in each.outputs.values()]
     for collection in meta.collection_def.values():
         ends += collection.node_list.value
     seen: set[str] = set()
@@ -188,7 +195,7 @@ def _is_harmless(op: str) -> bool:
         return False
     if definition.is_stateful:
         return op in ALLOWED_STATEFUL
-    return op not in REFUSED_STATELESS
+    return op not in REFUSED_STATELESS and not any(part in op for part in REFUSED_PARTS)
 
 
 MARKER = "saved_model.pb"
