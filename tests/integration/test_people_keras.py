@@ -245,3 +245,17 @@ def test_factors_of_channels_that_lie_apart_are_applied_in_float(tmp_path):
     done = converted(path, tmp_path, "int8", samples=(rows,))["int8"]
     got, wanted = done.run(rows[40:])[0], np.asarray(model(rows[40:]))
     assert sqnr(got[:, 3:], wanted[:, 3:]) > 25
+
+
+def test_names_that_tensorflow_has_not_keep_their_order_and_an_output_given_twice_stays(tmp_path):
+    right, left = (keras.Input((3,), name=f"{side}-image") for side in ("right", "left"))
+    y = L.Dense(2)(L.Subtract()([right, left]))
+    model = keras.Model([right, left], [y, L.Dense(2)(left), y])
+    model.save(tmp_path / "net.keras")
+    rows = np.random.default_rng(2).uniform(-1, 1, (2, 40, 3)).astype("float32")
+    done = converted(tmp_path / "net.keras", tmp_path, "int8", samples=(*rows,))
+    wanted = [np.asarray(each) for each in model([*rows], training=False)]
+    for name, least in (("fp32", 100), ("int8", 20)):
+        got = done[name].run(*rows)
+        assert len(got) == 3
+        assert min(sqnr(a, b) for a, b in zip(got, wanted, strict=True)) > least

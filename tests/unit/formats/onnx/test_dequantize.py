@@ -157,3 +157,65 @@ def test_what_cannot_be_undone_is_refused_by_name(tmp_path, nodes, text):
     ) as e:
         prepare.prepare(path)
     assert text in e.value.message
+
+
+def quantized_product(path, op, operands, constants, **attributes):
+    """Write a product with weights of int8 behind a QuantizeLinear of scale 0.02."""
+    nodes = [node("QuantizeLinear", "x s z", "q"), node(op, operands, "p", **attributes)]
+    known = {"s": np.float32(0.02), "z": np.uint8(128),
+             "w": np.arange(-10, 10, dtype=np.int8).reshape(4, 5)}  # fmt: skip
+    return path, nodes, known | constants
+
+
+def test_whole_numbers_of_a_fixed_scale_that_the_model_multiplies_are_refused(tmp_path):
+    path, nodes, known = quantized_product(
+        tmp_path / "m.onnx", "MatMulInteger", "q w z", {"k": np.float32(0.002)}
+    )
+    nodes += [node("Cast", "p", "c", to=1), node("Mul", "c k", "y")]
+    made(path, nodes, [1, 4], {"y": 1}, known)
+    with pytest.raises(ModelLoadError, match="'q' is quantized by a scale that is fixed"):
+        prepare.prepare(path)
+
+
+def test_an_operand_that_is_read_by_another_scale_is_refused(tmp_path):
+    constants = {"t": np.float32(0.04), "v": np.float32(0.1), "n": np.int8(0)}
+    path, nodes, known = quantized_product(
+        tmp_path / "m.onnx", "QLinearMatMul", "q t z w v n s z", constants
+    )
+    made(path, [*nodes, node("DequantizeLinear", "p s z", "y")], [1, 4], {"y": 1}, known)
+    with pytest.raises(ModelLoadError, match="it reads by another scale than was written"):
+        prepare.prepare(path)
+
+
+@pytest.mark.parametrize("alpha", [1.0, 0.25])
+def test_the_bias_of_a_qgemm_is_scaled_by_its_alpha(tmp_path, alpha):
+    bias = np.arange(-2, 3, dtype=np.int32) * 600
+    constants = {"b": bias, "v": np.float32(0.1), "n": np.int8(0)}
+    path, nodes, known = quantized_product(
+        tmp_path / "m.onnx", "QGemm", "q s z w v n b", constants,
+        domain="com.microsoft", alpha=alpha,
+    )  # fmt: skip
+    nodes[-1].output[0] = "y"
+    found = prepare.prepare(made(path, nodes, [1, 4], {"y": 1}, known))
+    x = np.array([[1, -0.5, 0.24, 0]], np.float32)
+    got = onnx_file.session(found.static, path).run(None, {"x": x})[0]
+    want = ort.InferenceSession(str(path), providers=["CPUExecutionProvider"]).run(None, {"x": x})
+    np.testing.assert_allclose(got, want[0], rtol=1e-4, atol=1e-5)
+
+
+def test_a_float_model_that_answers_otherwise_is_refused(net, tmp_path, monkeypatch):
+    from onnxruntime import quantization as q
+
+    from edgekit.formats.onnx import dequantize
+
+    path = tmp_path / "m.onnx"
+    q.quantize_dynamic(net, path, weight_type=q.QuantType.QInt8)
+    prepare.prepare(path)
+    right = dequantize._Work._number
+
+    def wrong(self, values):
+        return right(self, values * 50 if values.ndim == 4 else values)
+
+    monkeypatch.setattr(dequantize._Work, "_number", wrong)
+    with pytest.raises(ModelLoadError, match=r"at output 'y' .* dB from noise, expected at least"):
+        prepare.prepare(path)

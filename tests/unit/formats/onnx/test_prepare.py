@@ -155,3 +155,20 @@ def test_what_picks_rows_says_which_there_are(path):
     outputs = {"g": (FLOAT, [1, 3, 2]), "f": (FLOAT, [1, 3, 5]), "h": (FLOAT, [1, 3])}
     found = prepare.prepare(made(path, nodes, inputs, outputs, constants))
     assert limits.of(found.static) == {"x": (0, 8), "z": (0, 4), "b": (0, 255)}
+
+
+def test_an_output_that_only_one_sample_lacks_the_batch_of_fixes_it_to_1(path):
+    nodes = [node("MatMul", "x w", "h"), node("Squeeze", "h", "y")]
+    border = {"x": (FLOAT, ["n", 4])}, {"y": (FLOAT, ["n"])}
+    found = prepare.prepare(made(path, nodes, *border, {"w": np.ones((4, 1), np.float32)}))
+    assert (found.inputs[0].shape, found.outputs[0].shape) == ((1, 4), (1,))
+    assert "output 'y' does not begin with it" in found.notes[0]
+    np.testing.assert_array_equal(run(found, x=np.ones((1, 4), np.float32))[0], [4])
+
+
+def test_numbers_far_apart_are_no_rows(path):
+    far = np.array([0, 2**62], np.int64)
+    nodes = [node("Equal", "x f", "e"), node("Cast", "e", "y", to=FLOAT)]
+    border = {"x": (INT64, [1, 2])}, {"y": (FLOAT, [1, 2])}
+    found = prepare.prepare(made(path, nodes, *border, {"f": far}))
+    assert limits.of(found.static) == {}

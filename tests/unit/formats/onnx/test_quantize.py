@@ -47,6 +47,19 @@ def test_older_opsets_and_biases_of_one_row(tmp_path, opset, bias, name):
     assert 10 * np.log10((want**2).sum() / ((got - want) ** 2).sum()) > 25
 
 
+def test_a_bias_of_one_row_that_others_read_stays_theirs(tmp_path):
+    path = net(tmp_path / "m.onnx", 17, (1, 5))
+    model = onnx.load(path)
+    model.graph.node.append(onnx.helper.make_node("Concat", ["y", "e"], ["z"], axis=0))
+    model.graph.output[0].CopyFrom(onnx.helper.make_tensor_value_info("z", 1, [2, 5]))
+    x = RNG.normal(size=(1, 3, 4, 4)).astype(np.float32)
+    want = run(model.SerializeToString(), x)
+    ready = quantize._ready(model, path)
+    shapes = {tensor.name: [*tensor.dims] for tensor in ready.graph.initializer}
+    assert (shapes["e"], shapes[ready.graph.node[2].input[2]]) == ([1, 5], [5])
+    np.testing.assert_array_equal(run(ready.SerializeToString(), x), want)
+
+
 def test_what_the_tools_raise_is_one_sentence_of_the_recipe(tmp_path, monkeypatch):
     def fails(*_, **__):
         msg = "ambiguous"

@@ -1,8 +1,9 @@
 """Quantized ONNX models as float32 ones: their weights dequantized, their roundings left out."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -46,15 +47,27 @@ RULES = {
 }
 
 
-def to_float(model: Any, path: Path) -> tuple[str, ...]:
-    """Make a quantized model a float32 one, in place; return notes.
+class Undone(NamedTuple):
+    """What was said of it, the `file` as it was, None where it was float, and scales by output.
+
+    These have scale and zero point of each output that holds real numbers now, and in `file` none.
+    """
+
+    notes: tuple[str, ...] = ()
+    file: Any = None
+    scales: Mapping[str, tuple[Array, Array]] = MappingProxyType({})
+
+
+def to_float(model: Any, path: Path) -> Undone:
+    """Make a quantized model a float32 one, in place.
 
     Raises `ModelLoadError` naming the quantized operators that cannot be taken apart.
     """
     names = {node.op_type for graph in graphs(model) for node in graph.node}
     found = sorted(name for name in names if name.startswith(QUANTIZED))
     if not found:
-        return ()
+        return Undone()
+    file = type(model).FromString(model.SerializeToString())
     work = _Work(model.graph)
     for node in list(model.graph.node):
         work.take(node)
@@ -72,7 +85,9 @@ def to_float(model: Any, path: Path) -> tuple[str, ...]:
         "float32 and its activations are no longer rounded, so that answers differ from the "
         "file's; a conversion from the float model loses less"
     )
-    return (note,)
+    outputs = {item.name for item in model.graph.output}
+    held = {name: pair for name, pair in work.scales.items() if name in outputs}
+    return Undone((note,), file, held)
 
 
 class _Work:
@@ -132,8 +147,7 @@ class _Work:
         if x in self.known:
             self._constant(_real(self._value(x), *pair, node), y)
         elif x in self.scales:
-            if not all(np.array_equal(a, b) for a, b in zip(self.scales[x], pair, strict=True)):
-                raise _Unclear("it reads by another scale than was written")
+            self._check_scale(x, pair)
             self._add("Identity", [x], y)
         else:
             self._scaled(x, y, pair)
@@ -156,8 +170,7 @@ class _Work:
 
     def _integer(self, node: Any) -> None:
         x, weight = node.input[:2]
-        if x not in self.scales:
-            raise _Unclear(f"'{x}' is not quantized by the model")
+        self._check_dynamic(x)
         if weight in self.known:
             zero = self._value(node.input[3]) if len(node.input) > 3 and node.input[3] else 0
             values = self._value(weight).astype(np.float32)
@@ -165,9 +178,22 @@ class _Work:
             if node.op_type == "ConvInteger" and zero.ndim:
                 zero = zero.reshape(-1, *(1,) * (values.ndim - 1))
             weight = self._number(values - zero)
-        elif weight not in self.scales:
-            raise _Unclear(f"'{weight}' is not quantized by the model")
+        else:
+            self._check_dynamic(weight)
         self._copy(node, node.op_type.removesuffix("Integer"), [x, weight], node.output[0])
+
+    def _check_dynamic(self, name: str) -> None:
+        """Refuse whole numbers but a DynamicQuantizeLinear's: the model itself multiplies these."""
+        if name not in self.scales:
+            raise _Unclear(f"'{name}' is not quantized by the model")
+        scale, zero = self.scales[name]
+        if (scale != 1).any() or zero.any():
+            raise _Unclear(f"'{name}' is quantized by a scale that is fixed")
+
+    def _check_scale(self, name: str, pair: tuple[Array, Array]) -> None:
+        for written, read in zip(self.scales[name], pair, strict=True):
+            if not np.array_equal(written.ravel(), read.ravel()):
+                raise _Unclear("it reads by another scale than was written")
 
     def _by_rule(self, node: Any) -> None:
         rule = RULES[node.op_type]
@@ -176,7 +202,8 @@ class _Work:
         operands = [self._operand(node, i) for i in rule.operands]
         scale: Any = math.prod(self._pair(node, i + 1)[0] for i in rule.operands)
         if rule.bias is not None and len(node.input) > rule.bias and node.input[rule.bias]:
-            operands.append(self._number(self._value(node.input[rule.bias]) * scale))
+            alpha = next((item.f for item in node.attribute if item.name == "alpha"), 1.0)
+            operands.append(self._number(self._value(node.input[rule.bias]) * scale * alpha))
         real = f"{node.output[0]}/exact"
         self._copy(node, rule.op, operands, real)
         if len(node.input) > rule.result and node.input[rule.result]:
@@ -190,6 +217,7 @@ class _Work:
         if name in self.known:
             return self._number(_real(self._value(name), *pair, node, axis=_weight_axis(node)))
         if name in self.scales:
+            self._check_scale(name, pair)
             return name
         real = f"{node.output[0]}/{index}"
         self._scaled(name, real, pair)

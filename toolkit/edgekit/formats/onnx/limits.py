@@ -54,7 +54,9 @@ def _picks(node: Any, known: dict[str, Any]) -> list[tuple[str, tuple[float, flo
 def _is_count(values: Any) -> bool:
     """Whether the values are all numbers from a smallest to a largest, as those of rows are."""
     low, high = _ends(values)
-    return values.size > 1 and np.array_equal(np.sort(values.ravel()), np.arange(low, high + 1))
+    if values.size < 2 or values.size != high - low + 1:
+        return False
+    return np.array_equal(np.sort(values.ravel()), np.arange(low, high + 1))
 
 
 def _ends(values: Any) -> tuple[float, float]:

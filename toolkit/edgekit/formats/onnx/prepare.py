@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from edgekit.core.tensor import TensorSpec
 from edgekit.errors import ModelLoadError
-from edgekit.formats.onnx import batch, dequantize, opsets, precision
+from edgekit.formats.onnx import batch, dequantize, faithful, opsets, precision
 from edgekit.formats.onnx.file import fold, inputs_of, nodes, read, reads, run_zeros
 
 MAX_INPUT_ELEMENTS = 2**28
@@ -40,18 +40,22 @@ def prepare(path: Path, shapes: batch.Shapes = ()) -> Prepared:
     opsets.declare(model, path)
     _check_nodes(model, path)
     notes += precision.to_float32(model)
-    notes += dequantize.to_float(model, path)
-    notes += _keep_tensors(model)
+    undone = dequantize.to_float(model, path)
+    notes += undone.notes + _keep_tensors(model)
     _check_types(model, path)
     notes += batch.given_to_inputs(model, path)
     batch.close(model, shapes, path)
     _check_sizes(model, path)
     single = batch.of(model, 1)
-    notes += batch.given_to_outputs(single, path)
+    given = batch.given_to_outputs(single, path)
     raised, more = opsets.raised(single, path)
-    static, notes = fold(opsets.spelt_out(raised), path), notes + more
+    static, notes = fold(opsets.spelt_out(raised), path), notes + given + more
+    if undone.file is not None:
+        faithful.check(undone, static, path)
     inputs, outputs = inputs_of(model), _outputs(single, path)
-    if not all(spec.shape[0] == -1 for spec in inputs) or not _takes_two(model, outputs):
+    # An output may begin with the batch where there are two samples, and lack it for one: `given`.
+    is_open = not given and all(spec.shape[0] == -1 for spec in inputs)
+    if not is_open or not _takes_two(model, outputs):
         return Prepared(single, static, inputs_of(single), outputs, notes)
     outputs = tuple(o.model_copy(update={"shape": (-1, *o.shape[1:])}) for o in outputs)
     return Prepared(model, static, inputs, outputs, notes)

@@ -1,6 +1,7 @@
 """Quantizing a float32 ONNX file with ONNX Runtime's tools: what its exporters share."""
 
 import tempfile
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from edgekit.core.recipe import Recipe
 from edgekit.core.tensor import Array, Arrays
 from edgekit.errors import EdgekitError, ExportError
 from edgekit.formats.onnx import opsets
+from edgekit.formats.onnx.file import reads
 
 # The first opset whose quantized operators have a scale for each channel.
 PER_CHANNEL = 13
@@ -94,10 +96,17 @@ def _ready(model: Any, path: Path) -> Any:
     """
     model, _ = opsets.raised(model, path, PER_CHANNEL)
     known = {tensor.name: tensor for tensor in model.graph.initializer}
+    readers = Counter(name for node in model.graph.node for name in reads(node))
+    readers.update(item.name for item in model.graph.output)
     for node in model.graph.node:
         bias = known.get(node.input[2]) if node.op_type == "Gemm" and len(node.input) > 2 else None
-        if bias is not None and len(bias.dims) == 2 and bias.dims[0] == 1:
-            del bias.dims[0]
+        if bias is None or len(bias.dims) != 2 or bias.dims[0] != 1:
+            continue
+        if readers[bias.name] > 1:  # others may need it as it is
+            model.graph.initializer.append(bias)
+            bias = model.graph.initializer[-1]
+            bias.name = node.input[2] = f"{node.output[0]}/bias"
+        del bias.dims[0]
     return model
 
 

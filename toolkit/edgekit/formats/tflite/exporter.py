@@ -1,6 +1,7 @@
 """TFLite (LiteRT): one float conversion, then ai-edge-quantizer on the flatbuffer."""
 
 import functools
+import itertools
 import re
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from edgekit.core.artifact import Exported, FloatModel
 from edgekit.core.card import ModelCard
 from edgekit.core.reason import reason
 from edgekit.core.recipe import Recipe
-from edgekit.core.tensor import Arrays, Layout
+from edgekit.core.tensor import Arrays, Layout, TensorSpec
 from edgekit.errors import EdgekitError, ExportError
 from edgekit.formats import graph
 from edgekit.formats.keras import tracing
@@ -121,8 +122,18 @@ def _from_tensorflow(model: FloatModel) -> bytes:
             f"got {type(error).__name__} from the TFLite converter: {_lacking(error)}",
             "the message names the layer or op; replace it by one that TFLite has",
         ) from error
-    names = [spec.name for spec in model.inputs], [spec.name for spec in model.outputs]
-    return tflite_file.ordered(data, *names)
+    return tflite_file.ordered(data, _names(model.inputs), _names(model.outputs))
+
+
+def _names(specs: tuple[TensorSpec, ...]) -> list[str]:
+    """Return names for a signature: in TensorFlow's characters, repeated ones numbered."""
+    names: list[str] = []
+    for spec in specs:
+        plain = re.sub(r"\W", "_", spec.name)
+        numbered = (f"{plain}_{n}" for n in itertools.count(2))
+        every = itertools.chain([plain], numbered)
+        names.append(next(name for name in every if name not in names))
+    return names
 
 
 def _converted(native: Any, model: FloatModel) -> bytes:
@@ -133,13 +144,13 @@ def _converted(native: Any, model: FloatModel) -> bytes:
 
     module = tf.Module()
     specs = [
-        tf.TensorSpec(tensor.shape, tensor.dtype, name=re.sub(r"\W", "_", spec.name))
-        for tensor, spec in zip(native.inputs, model.inputs, strict=True)
+        tf.TensorSpec(tensor.shape, tensor.dtype, name=name)
+        for tensor, name in zip(native.inputs, _names(model.inputs), strict=True)
     ]
 
     def named(*tensors: Any) -> dict[str, Any]:
         outputs = tf.nest.flatten(native(*tensors))
-        return {spec.name: each for spec, each in zip(model.outputs, outputs, strict=True)}
+        return dict(zip(_names(model.outputs), outputs, strict=True))
 
     module.run = tf.function(named, input_signature=specs)
     with tempfile.TemporaryDirectory() as folder:

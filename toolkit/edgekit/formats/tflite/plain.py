@@ -24,6 +24,8 @@ from edgekit.formats.tflite.patch import (
 
 # Operators that only unpack a weight where that is what they read.
 UNPACKING = {"DEQUANTIZE", "DENSIFY"}
+# Custom operators that LiteRT brings.
+OWN = {"AudioSpectrogram", "Mfcc", "NumericVerify", "TFLite_Detection_PostProcess"}
 QUANTIZED = {"int4", "int8", "uint8", "int16", "float16"}
 KEY = "serving_default"
 
@@ -51,10 +53,11 @@ def plain(data: bytes) -> tuple[bytes, tuple[str, ...]]:
 
 def _check_custom(model: Any) -> None:
     names = [operator_name(code) for code in model.operatorCodes]
-    custom = sorted(n.removeprefix("CUSTOM:") for n in names if n.startswith("CUSTOM:"))
+    custom = {n.removeprefix("CUSTOM:") for n in names if n.startswith("CUSTOM:")} - OWN
     if custom:
         raise ModelLoadError(
-            f"got a file with custom operators, which LiteRT does not have: {', '.join(custom)}",
+            f"got a file with custom operators, which LiteRT does not have: "
+            f"{', '.join(sorted(custom))}",
             "it runs only in the app that brings them (as MediaPipe does); start from the model "
             "that the file was made of",
         )
@@ -87,12 +90,20 @@ def _unpacked_weights(model: Any, data: bytes) -> Iterator[str]:
             constant |= {*operator.outputs}
     if not folded:
         return
+    kinds = {_stored(graph, names, operator) for operator in folded}
     values = _computed(data, [int(i) for operator in folded for i in operator.outputs])
     for index, array in values.items():
         graph.tensors[index].buffer = _buffer(model, array)
     graph.operators = [o for o in graph.operators if all(o is not gone for gone in folded)]
     _drop_unused(model, graph)
-    yield f"{len(values)} weights that were stored in float16 or sparse became float32"
+    yield f"{len(values)} weights that were stored in {', '.join(sorted(kinds))} became float32"
+
+
+def _stored(graph: Any, names: list[str], operator: Any) -> str:
+    """Return how a weight is kept that an operator unpacks."""
+    if names[operator.opcodeIndex] == "DENSIFY":
+        return "sparse form"
+    return tensor_type(graph.tensors[operator.inputs[0]].type)
 
 
 def _computed(data: bytes, indices: list[int]) -> dict[int, Array]:
@@ -171,7 +182,8 @@ def _drop_unused(model: Any, graph: Any) -> None:
         operator.outputs = [place[int(i)] for i in operator.outputs]
         if operator.intermediates is not None:
             operator.intermediates = [place[int(i)] for i in operator.intermediates]
-    for definition in model.signatureDefs or ():
+    own = [each for each in model.signatureDefs or () if each.subgraphIndex == 0]
+    for definition in own:
         for entry in (*(definition.inputs or ()), *(definition.outputs or ())):
             entry.tensorIndex = place[entry.tensorIndex]
     graph.inputs = [place[int(i)] for i in graph.inputs]

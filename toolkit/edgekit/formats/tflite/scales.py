@@ -31,18 +31,14 @@ def mended(data: bytes, floats: bytes) -> tuple[bytes, tuple[str, ...]]:
     """
     model = patch.unpacked(data)
     wanted = {output: _floats(bias) for output, bias, _ in _biased(patch.unpacked(floats))}
-    done = sum(
-        _complete([graph.tensors[i] for i in operator.outputs])
-        for graph in model.subgraphs
-        for operator in graph.operators
-    )
+    done = sum(_complete(graph) for graph in model.subgraphs)
     readers = Counter(id(weights.tensor) for _, _, (_, weights) in _biased(model))
     rescaled = [
         output
         for output, bias, (source, weights) in _biased(model)
         if output in wanted
         and readers[id(weights.tensor)] == 1
-        and _rescale(source, weights, bias, wanted[output])
+        and _rescale(model, source, (weights, bias), wanted[output])
     ]
     if not done and not rescaled:
         return data, ()
@@ -73,17 +69,27 @@ def _biased(model: Any) -> Iterator[tuple[str, _Held, tuple[Any, _Held]]]:
                 yield output, bias, (source, held[operator.inputs[1]])
 
 
-def _complete(outputs: list[Any]) -> int:
-    """Quantize the float outputs of an operator as its first int8 one is; return how many."""
-    whole = [each for each in outputs if patch.tensor_type(each.type) == "int8"]
-    floats = [each for each in outputs if patch.tensor_type(each.type) == "float32"]
-    for each in floats if whole else ():
-        each.type, each.quantization = whole[0].type, whole[0].quantization
-    return len(floats) if whole else 0
+def _complete(graph: Any) -> int:
+    """Quantize outputs that nothing reads as their operator's first int8 one; return how many."""
+    read = {int(i) for operator in graph.operators for i in operator.inputs}
+    read |= {int(i) for i in graph.outputs}
+    done = 0
+    for operator in graph.operators:
+        outputs = {int(i): patch.tensor_type(graph.tensors[i].type) for i in operator.outputs}
+        whole = [graph.tensors[i] for i, kind in outputs.items() if kind == "int8"]
+        unread = [i for i, kind in outputs.items() if kind == "float32" and i not in read]
+        for each in [graph.tensors[i] for i in unread] if whole else ():
+            each.type, each.quantization = whole[0].type, whole[0].quantization
+            done += 1
+    return done
 
 
-def _rescale(source: Any, weights: _Held, bias: _Held, wanted: Any) -> bool:
-    """Give channels whose bias was cut off a scale that it fits; return whether there were any."""
+def _rescale(model: Any, source: Any, held: tuple[_Held, _Held], wanted: Any) -> bool:
+    """Give channels whose bias was cut off a scale that it fits; return whether there were any.
+
+    `held` are the weights and the bias.
+    """
+    weights, bias = held
     cut, scales = _cut(bias), _scales(weights.tensor)
     if not cut.any() or len(scales) != len(cut) or not len(_scales(source)):
         return False
@@ -95,11 +101,26 @@ def _rescale(source: Any, weights: _Held, bias: _Held, wanted: Any) -> bool:
     old = np.frombuffer(np.asarray(weights.buffer.data, np.uint8).tobytes(), np.int8).reshape(shape)
     coarse = np.round(old * (scales / new).reshape(along)).astype(np.int8)
     fitting = np.where(cut, np.round(wanted / (step * new)), _integers(bias.buffer.data))
-    weights.buffer.data = np.frombuffer(coarse.tobytes(), np.uint8)
-    bias.buffer.data = np.frombuffer(fitting.astype("<i4").tobytes(), np.uint8)
+    _fill(model, weights, coarse)
+    _fill(model, bias, fitting.astype("<i4"))
     weights.tensor.quantization.scale = new
     bias.tensor.quantization.scale = (new * step).astype(np.float32)
     return True
+
+
+def _fill(model: Any, held: _Held, values: Any) -> None:
+    """Give a tensor other values, in a buffer of its own where others hold the same one."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    data = np.frombuffer(values.tobytes(), np.uint8)
+    tensors = [tensor for graph in model.subgraphs for tensor in graph.tensors]
+    if sum(tensor.buffer == held.tensor.buffer for tensor in tensors) == 1:
+        held.buffer.data = data
+        return
+    buffer = schema.BufferT()
+    buffer.data = data
+    model.buffers.append(buffer)
+    held.tensor.buffer = len(model.buffers) - 1
 
 
 def check(data: bytes) -> None:
