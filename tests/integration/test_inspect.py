@@ -44,6 +44,7 @@ def files(tmp_path_factory):
     torch.save(module.state_dict(), at(".pt"))
     torch.save(module.state_dict(), at(".pth"), _use_new_zipfile_serialization=False)
     torch.save({"state_dict": module.state_dict(), "epoch": 3}, at(".ckpt"))
+    torch.save(module.state_dict(), at(".pkl"))
     save_file(module.state_dict(), at(".safetensors"))
     with zipfile.ZipFile(at(".mar"), "w") as mar:
         manifest = {"model": {"serializedFile": "m.ts", "handler": "image_classifier"}}
@@ -80,6 +81,7 @@ SAID = {
     ".pt": ("torch", [], None, ("tensors", "elements")),
     ".pth": ("torch", [], None, ("tensors", "elements")),
     ".ckpt": ("torch", [], None, ("tensors", "elements")),
+    ".pkl": ("torch", [], None, ("tensors", "elements")),
     ".safetensors": ("safetensors", [], None, ("tensors", "elements")),
     ".keras": ("keras", [(-1, 8, 8, 1), (-1, 3)], None, ("layers", "saved_by")),
     ".h5": ("keras", [(-1, 8, 8, 1), (-1, 3)], None, ("layers", "saved_by")),

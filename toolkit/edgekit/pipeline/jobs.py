@@ -235,11 +235,6 @@ def _check_fit(model: FloatModel, inputs: Arrays) -> None:
 
 def _check_shapes(model: FloatModel) -> None:
     for spec in model.inputs:
-        if model.hub == "torch" and spec.dtype in {"float64", "float16", "bfloat16"}:
-            raise ModelLoadError(
-                f"got a {spec.dtype} input, {spec.name} of {model.source.ref}, expected float32",
-                "save the model in float32: model.float(); recipes make smaller files of it",
-            )
         if model.hub in {"torch", "tensorflow"} and spec.shape and spec.shape[0] > 1:
             raise ExportError(
                 f"got a fixed batch of {spec.shape[0]} for {spec.name} of {model.source.ref}, "

@@ -49,10 +49,12 @@ class Examination(Noun):
 
 def examine() -> Examination:
     """Look at this machine, by metadata alone: no framework is imported."""
+    from packaging.utils import canonicalize_name
+
     good, required = known_good(), packages.requirements()
     whole = _combined(required)
     states = tuple(
-        _state(extra, line, good.get(line.name.lower()))
+        _state(extra, line, good.get(canonicalize_name(line.name)))
         for extra, lines in required.items()
         for line in lines
         if extra not in whole
@@ -98,10 +100,12 @@ def _usual(required: "dict[str, tuple[Requirement, ...]]", whole: set[str]) -> t
 
 
 def known_good() -> dict[str, str]:
-    """Return the versions in constraints.txt, by package name."""
+    """Return the versions in constraints.txt, by canonical package name."""
+    from packaging.utils import canonicalize_name
+
     lines = resources.constraints().read_text().splitlines()
     pairs = (re.fullmatch(r"([\w.-]+)==([\w.+]+)", line.strip()) for line in lines)
-    return {match[1].lower(): match[2] for match in pairs if match}
+    return {canonicalize_name(match[1]): match[2] for match in pairs if match}
 
 
 def _state(extra: str, required: "Requirement", good: str | None) -> PackageState:

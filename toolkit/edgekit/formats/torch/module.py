@@ -63,6 +63,7 @@ def from_module(
         TensorSpec(name=name, shape=(batch, *shape), dtype=dtype)
         for name, (shape, dtype) in zip(names, inputs, strict=True)
     )
+    check_float32(specs, source.ref)
     outputs = tuple(
         TensorSpec(name=name.lstrip("."), shape=(batch, *v.shape[1:]), dtype=_dtype(v.dtype))
         for name, v in flat
@@ -123,10 +124,21 @@ def from_program(source: ModelSource, program: Any) -> FloatModel:
     return replace(model, limits=_limits(names, seen))
 
 
+def check_float32(inputs: tuple[TensorSpec, ...], ref: str) -> None:
+    """Raise `ModelLoadError` for an input of real values that is not float32."""
+    for spec in inputs:
+        if spec.dtype in {"float64", "float16", "bfloat16"}:
+            raise ModelLoadError(
+                f"got a {spec.dtype} input, {spec.name} of {ref}, expected float32",
+                "save the model in float32: model.float(); recipes make smaller files of it",
+            )
+
+
 def _watched_program(
     program: Any, module: Any, inputs: tuple[TensorSpec, ...], source: ModelSource
 ) -> Any:
     """Return what an exported program does on zeros. Raises `ModelLoadError` where it fails."""
+    check_float32(inputs, source.ref)
     for spec in inputs:
         if any(size < 0 for size in spec.shape[1:]):
             raise ModelLoadError(
