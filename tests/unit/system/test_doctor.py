@@ -38,7 +38,8 @@ def test_every_package_has_a_known_good_version():
     # Arm's compilers do not work together with the rest.
     apart = {"ethos-u"}
     assert all(
-        canonicalize_name(line.name) in good for extra, lines in required.items() if extra not in apart
+        canonicalize_name(line.name) in good
+        for extra, lines in required.items() if extra not in apart
         for line in lines
     )  # fmt: skip
     assert not any(line.name in good for extra in apart for line in required[extra])
