@@ -69,7 +69,9 @@ Card = Annotated[
 ]
 Layout = Annotated[
     Literal["nhwc"] | None,
-    typer.Option(help="nhwc: the file takes images as height, width, channels, and so is --data."),
+    typer.Option(
+        help="nhwc: --data has images as height, width, channels, and a .tflite file takes them so."
+    ),
 ]
 Input = Annotated[
     list[str] | None,

@@ -48,11 +48,12 @@ def check_fit(values: Array, spec: TensorSpec, reader: str) -> None:
     """
     wanted, got = spec.shape[1:], values.shape[1:]
     if len(wanted) != len(got) or any(w not in {-1, g} for w, g in zip(wanted, got, strict=True)):
-        raise DataError(
-            f"got samples of shape {got}, expected {wanted} by {reader}",
-            "give a card whose preprocess makes them fit (--card), layout = 'NHWC' or 'NCHW' in it "
-            "where only the order differs, or other data",
-        )
+        hint = "give a card whose preprocess makes them fit (--card), or other data"
+        if len(got) == 3 and (got[2], *got[:2]) == wanted:
+            hint = (
+                "say that they are images: --layout nhwc, or colour = 'RGB' in a card's preprocess"
+            )
+        raise DataError(f"got samples of shape {got}, expected {wanted} by {reader}", hint)
 
 
 def fixed(

@@ -96,7 +96,11 @@ def chosen(meta: Any, wanted: str | None, path: Path) -> str:
         return names[0]
     hint = "save it with one: tf.saved_model.save(model, folder, signatures=function)"
     if names:
-        hint = f"name one: --signature {names[0]}"
+        # DT_STRING is 7 in TensorFlow's types.proto: one of text cannot run on a device.
+        real = [
+            n for n in names if all(t.dtype != 7 for t in meta.signature_def[n].inputs.values())
+        ]
+        hint = f"name one: --signature {(real or names)[0]}"
         hint = did_you_mean(wanted, names) if wanted else hint
     expected = f"'{wanted}'" if wanted else "one to convert"
     raise ModelLoadError(
