@@ -259,3 +259,18 @@ def test_names_that_tensorflow_has_not_keep_their_order_and_an_output_given_twic
         got = done[name].run(*rows)
         assert len(got) == 3
         assert min(sqnr(a, b) for a, b in zip(got, wanted, strict=True)) > least
+
+
+def test_constants_that_a_layer_holds_stay_constants_on_the_way_by_onnx(edgekit):
+    pytest.importorskip("tf2onnx")
+    pytest.importorskip("executorch")
+    (edgekit.cwd / "norm.py").write_text(
+        "import keras\n\n\ndef build():\n"
+        "    keras.utils.set_random_seed(0)\n"
+        "    image = keras.Input((8, 8, 3))\n"
+        "    scaled = keras.layers.Normalization(mean=[4, 5, 6], variance=[2, 3, 2])(image)\n"
+        "    flat = keras.layers.GlobalAveragePooling2D()(keras.layers.Conv2D(8, 3)(scaled))\n"
+        "    return keras.Model(image, keras.layers.Dense(4)(flat))\n"
+    )
+    done = edgekit("convert", "norm.py:build", "-t", "executorch", "-t", "onnxruntime")
+    assert done.returncode == 0, done.stderr

@@ -15,6 +15,7 @@ from edgekit.core.reason import reason
 from edgekit.core.recipe import Recipe
 from edgekit.core.tensor import Arrays, Layout, TensorSpec
 from edgekit.errors import EdgekitError, ExportError
+from edgekit.formats import graph as graphs
 from edgekit.formats.keras import tracing
 from edgekit.formats.onnx import quantize
 from edgekit.formats.onnx.session import Optimized, open_session
@@ -140,6 +141,11 @@ def _from_tensorflow(model: FloatModel, images: list[int]) -> Any:
         for spec in model.inputs
     ]
     traced = tf.function(_caller(model, tf), input_signature=signature)
+    concrete = traced.get_concrete_function()
+    if any(value.dtype != tf.resource for value in concrete.captured_inputs):
+        # Constants that layers hold, as Normalization does, would become inputs of the file.
+        plain = graphs.frozen(concrete)
+        traced = tf.function(lambda *x: tf.nest.flatten(plain(*x)), input_signature=signature)
     outputs = traced.get_concrete_function().outputs
     proto, _ = convert.from_function(
         traced,
