@@ -6,6 +6,7 @@ import sys
 
 import numpy as np
 import pytest
+from onnx_graphs import made, node
 
 pytestmark = pytest.mark.torch
 onnx = pytest.importorskip("onnx")
@@ -14,22 +15,6 @@ pytest.importorskip("litert_torch")
 
 FLOAT, UINT8, INT32, INT64, HALF = 1, 2, 6, 7, 10
 RNG = np.random.default_rng(0)
-
-
-def node(op, ins, outs, **attributes):
-    return onnx.helper.make_node(op, ins.split(), outs.split(), **attributes)
-
-
-def made(path, nodes, inputs, outputs, constants=(), opset=17):
-    infos = [
-        [onnx.helper.make_tensor_value_info(name, *what) for name, what in group.items()]
-        for group in (inputs, outputs)
-    ]
-    known = [onnx.numpy_helper.from_array(np.asarray(v), k) for k, v in dict(constants).items()]
-    graph = onnx.helper.make_graph(nodes, "g", *infos, known)
-    opsets = [onnx.helper.make_opsetid("", opset)]
-    onnx.save(onnx.helper.make_model(graph, opset_imports=opsets, ir_version=8), path)
-    return path
 
 
 def normal(*shape):

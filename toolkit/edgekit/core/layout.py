@@ -47,7 +47,7 @@ def check_fit(values: Array, spec: TensorSpec, reader: str) -> None:
     `reader` says whose input it is.
     """
     wanted, got = spec.shape[1:], values.shape[1:]
-    if len(wanted) != len(got) or any(w not in {-1, g} for w, g in zip(wanted, got, strict=True)):
+    if not _takes(spec, got):
         hint = "give a card whose preprocess makes them fit (--card), or other data"
         if len(got) == 3 and (got[2], *got[:2]) == wanted:
             hint = (

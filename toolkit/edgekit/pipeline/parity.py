@@ -128,8 +128,8 @@ def _first(compared: list[Compared], names: tuple[str, ...], what: str) -> str:
     return ""
 
 
-def _agreement(got: Array, reference: Arrays | Array) -> float | None:
+def _agreement(got: Array, reference: Array) -> float | None:
     """Return the share of samples with the same largest output, or None for other outputs."""
     if got.ndim != 2 or got.shape[1] < 2:
         return None
-    return float((got.argmax(1) == np.asarray(reference).argmax(1)).mean())
+    return float((got.argmax(1) == reference.argmax(1)).mean())

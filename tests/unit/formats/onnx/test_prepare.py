@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from onnx_graphs import made, node
 
 from edgekit.errors import ModelLoadError
 from edgekit.formats.onnx import file as onnx_file
@@ -11,23 +12,6 @@ onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
 
 FLOAT, UINT8, INT32, INT64 = 1, 2, 6, 7
-
-
-def node(op, ins, outs, **attributes):
-    return onnx.helper.make_node(op, ins.split(), outs.split(), **attributes)
-
-
-def made(path, nodes, inputs, outputs, constants=(), opset=17):
-    """Write a graph; inputs and outputs are `name=(type, shape)`, constants `name=array`."""
-    infos = [
-        [onnx.helper.make_tensor_value_info(name, *what) for name, what in group.items()]
-        for group in (inputs, outputs)
-    ]
-    known = [onnx.numpy_helper.from_array(np.asarray(v), k) for k, v in dict(constants).items()]
-    graph = onnx.helper.make_graph(nodes, "g", *infos, known)
-    opsets = [onnx.helper.make_opsetid("", opset)]
-    onnx.save(onnx.helper.make_model(graph, opset_imports=opsets, ir_version=8), path)
-    return path
 
 
 def one(path, op, opset=17, size=4, **attributes):

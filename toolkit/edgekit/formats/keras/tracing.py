@@ -7,9 +7,7 @@ from typing import Any
 from edgekit.core.artifact import FloatModel
 from edgekit.core.tensor import TensorSpec
 from edgekit.errors import ExportError
-
-# An unrolled step is some ten operators: beyond this, files and conversion times run away.
-MAX_STEPS = 512
+from edgekit.formats.loops import MAX_STEPS
 
 
 def unroll(model: FloatModel) -> None:

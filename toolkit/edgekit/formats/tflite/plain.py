@@ -12,10 +12,11 @@ import numpy as np
 
 from edgekit.core.tensor import Array
 from edgekit.errors import ModelLoadError
+from edgekit.formats.tflite import ranges
 from edgekit.formats.tflite.patch import (
-    IDENTIFIER,
     inlined,
     operator_name,
+    packed,
     refusing_broken_files,
     tensor_type,
     text,
@@ -37,8 +38,6 @@ def plain(data: bytes) -> tuple[bytes, tuple[str, ...]]:
     Also notes on what was changed that a user sees. Raises `ModelLoadError` naming operators of
     other runtimes, and for a file whose activations are quantized.
     """
-    import flatbuffers
-
     model = unpacked(inlined(data))
     _check_custom(model)
     notes = [*_unpacked_weights(model, data), *_real_weights(model)]
@@ -46,9 +45,7 @@ def plain(data: bytes) -> tuple[bytes, tuple[str, ...]]:
     for code in model.operatorCodes:
         code.builtinCode = max(code.builtinCode, code.deprecatedBuiltinCode)
     _sign(model)
-    builder = flatbuffers.Builder(len(data))
-    builder.Finish(model.Pack(builder), file_identifier=IDENTIFIER)
-    return bytes(builder.Output()), tuple(notes)
+    return packed(model), tuple(notes)
 
 
 def _check_custom(model: Any) -> None:
@@ -108,15 +105,7 @@ def _stored(graph: Any, names: list[str], operator: Any) -> str:
 
 def _computed(data: bytes, indices: list[int]) -> dict[int, Array]:
     """Return what these tensors hold when the file runs on zeros."""
-    from ai_edge_litert.interpreter import Interpreter, OpResolverType
-
-    interpreter = Interpreter(
-        model_content=data,
-        num_threads=1,
-        experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
-        experimental_preserve_all_tensors=True,
-    )
-    interpreter.allocate_tensors()
+    interpreter = ranges.without_delegate(data)
     for detail in interpreter.get_input_details():
         interpreter.set_tensor(detail["index"], np.zeros(detail["shape"], detail["dtype"]))
     interpreter.invoke()

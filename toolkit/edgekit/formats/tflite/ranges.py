@@ -51,7 +51,7 @@ def recorded(model: bytes, work: Any, samples: Arrays | None) -> Ranges:
         # One thread: several would merge the ranges in an order that changes from run to run.
         calibrating = calibrator.Calibrator(model, num_threads=1, qsv_update_func=_min_max)
         if not delegate:
-            calibrating._tfl_interpreter = _without_delegate(model)  # noqa: SLF001
+            calibrating._tfl_interpreter = without_delegate(model)  # noqa: SLF001
         calibrating.calibrate({key: rows}, recipes)
         ranges: Ranges = calibrating.get_model_qsvs()
         return ranges
@@ -65,7 +65,8 @@ def recorded(model: bytes, work: Any, samples: Arrays | None) -> Ranges:
         return calibrated(delegate=False)
 
 
-def _without_delegate(model: bytes) -> Any:
+def without_delegate(model: bytes) -> Any:
+    """Return an interpreter of a file that computes every tensor, and keeps them all."""
     from ai_edge_litert import interpreter
 
     made = interpreter.Interpreter(
