@@ -50,6 +50,21 @@ def pytest_runtest_setup(item):
             pytest.skip(f"{module} is not installed")
 
 
+@pytest.fixture(scope="session")
+def asset_module(request):
+    """Return a function that imports a Python file of the assets, by its name."""
+
+    def load(name):
+        path = request.config.rootpath / "tests" / "assets" / f"{name}.py"
+        spec = importlib.util.spec_from_file_location(name, path)
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[name] = module
+        spec.loader.exec_module(module)
+        return module
+
+    return load
+
+
 @pytest.fixture
 def edgekit(tmp_path):
     """Return a function that runs the command line in an empty folder, as a user would."""

@@ -2,8 +2,6 @@
 
 import dataclasses
 import importlib.metadata
-import importlib.util
-import sys
 
 import numpy as np
 import pytest
@@ -27,14 +25,9 @@ ALLOWED = {"fp32": 1e-5, "fp16": 5e-3, "dynamic-int8": 0.05, "int8": 0.1, "int8-
 
 
 @pytest.fixture(scope="module")
-def nets(request):
+def nets(asset_module):
     """Return the module with the nets."""
-    path = request.config.rootpath / "tests" / "assets" / "torch_nets.py"
-    spec = importlib.util.spec_from_file_location("torch_nets", path)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["torch_nets"] = module
-    spec.loader.exec_module(module)
-    return module
+    return asset_module("torch_nets")
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """PyTorch nets as people have them: they come through, or what stops them is named."""
 
 import importlib
-import importlib.util
 import shutil
 import sys
 import types
@@ -30,13 +29,8 @@ RECIPES = {name: recipes.load(name) for name in ("fp32", "int8")}
 
 
 @pytest.fixture(scope="module")
-def nets(request):
-    path = request.config.rootpath / "tests" / "assets" / "people_torch.py"
-    spec = importlib.util.spec_from_file_location("people_torch", path)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["people_torch"] = module
-    spec.loader.exec_module(module)
-    return module
+def nets(asset_module):
+    return asset_module("people_torch")
 
 
 @pytest.fixture
